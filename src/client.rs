@@ -1,0 +1,513 @@
+//! [`Client`]: where the server is, who asks, and the rules of every call.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Download;
+use crate::call::{Call, parse_header};
+use crate::error::{Error, Result};
+use crate::stream::{EventStream, open_any};
+use crate::transport::form::Form;
+use crate::transport::http::{HttpService, OwnService};
+use crate::transport::request::{BaseUrl, Body, WireRequest};
+use crate::transport::{BEARER, Expect, bearer, default_headers};
+
+const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+const PRODUCT: &str = concat!("openai-compatible/", env!("CARGO_PKG_VERSION"));
+
+/// A client of one server. Cloning it is cheap and shares its connections.
+///
+/// ```no_run
+/// # fn main() -> openai_compatible::Result<()> {
+/// use openai_compatible::Client;
+///
+/// let from_environment = Client::from_env()?;
+/// let local = Client::builder().base_url("http://localhost:11434/v1").build()?;
+/// let hosted = Client::builder().base_url("https://api.groq.com/openai/v1").api_key("gsk_…").build()?;
+/// # let _ = (from_environment, local, hosted); Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client(Arc<Settings>);
+
+pub(crate) struct Settings {
+    pub(crate) base_url: BaseUrl,
+    key: Key,
+    key_header: KeyHeader,
+    pub(crate) headers: HeaderMap,
+    query: Vec<(String, String)>,
+    deployment: Deployment,
+    pub(crate) timeout: Duration,
+    pub(crate) total_timeout: Option<Duration>,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_retries: u32,
+    pub(crate) max_reply_size: usize,
+    pub(crate) max_event_size: usize,
+    pub(crate) base64_embeddings: bool,
+    pub(crate) service: Arc<dyn HttpService>,
+}
+
+type ProvideKey = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, BoxError>> + Send>> + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Clone, Default)]
+enum Key {
+    #[default]
+    None,
+    /// Its header is among the client's headers.
+    Fixed(String),
+    Provided(ProvideKey),
+}
+
+/// How the key travels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum KeyHeader {
+    /// `Authorization: Bearer KEY`
+    #[default]
+    Bearer,
+    /// The key alone in a header such as `api-key`.
+    Named(HeaderName),
+}
+
+impl KeyHeader {
+    fn header(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            KeyHeader::Bearer => Some((BEARER, bearer(key)?)),
+            KeyHeader::Named(name) => {
+                let mut value = HeaderValue::try_from(key).ok()?;
+                value.set_sensitive(true);
+                Some((name.clone(), value))
+            }
+        }
+    }
+}
+
+/// Whether the model stands in the path, as on classic Azure.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Deployment {
+    #[default]
+    None,
+    /// `deployments/{model}/chat/completions`
+    OfModel,
+    /// One deployment for all models.
+    Fixed(String),
+}
+
+/// Routes that classic Azure serves below a deployment.
+const DEPLOYED: [&str; 8] = [
+    "completions",
+    "chat/completions",
+    "embeddings",
+    "audio/transcriptions",
+    "audio/translations",
+    "audio/speech",
+    "images/generations",
+    "images/edits",
+];
+
+impl Settings {
+    /// Adds the key; gives it back, so that it can be taken out of errors.
+    pub(crate) async fn authorize(&self, headers: &mut HeaderMap) -> Result<Option<String>> {
+        match &self.key {
+            Key::None => Ok(None),
+            Key::Fixed(key) => Ok(Some(key.clone())),
+            Key::Provided(provide) => {
+                let key =
+                    provide().await.map_err(|error| Error::config("the key provider failed").with_source(error))?;
+                let (name, value) = self.key_header.header(&key).filter(|_| !key.is_empty()).ok_or_else(bad_key)?;
+                headers.insert(name, value);
+                Ok(Some(key))
+            }
+        }
+    }
+
+    /// The URL of a request.
+    pub(crate) fn target(&self, request: &WireRequest, query: &[(String, String)]) -> String {
+        let mut path = Cow::Borrowed(request.path.as_str());
+        if self.deployment != Deployment::None && DEPLOYED.contains(&&*path) {
+            let deployment = match &self.deployment {
+                Deployment::Fixed(name) => Some(name),
+                _ => request.model.as_ref(),
+            };
+            if let Some(escaped) =
+                deployment.and_then(|name| WireRequest::new(Method::GET, &["deployments", name], Body::Empty).ok())
+            {
+                path = Cow::Owned(format!("{}/{path}", escaped.path));
+            }
+        }
+        let own = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let route = request.query.iter().map(|(name, value)| (&**name, value.as_str()));
+        let call = query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.base_url.join(&path, own.chain(route).chain(call))
+    }
+}
+
+fn bad_key() -> Error {
+    Error::config("the API key is empty or holds a line break or another character that no header may hold")
+}
+
+impl Client {
+    /// A client with settings of your own. Reads no environment variable.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// A client out of `OPENAI_API_KEY`, `OPENAI_BASE_URL` (or the older `OPENAI_API_BASE`), `OPENAI_ORG_ID` and
+    /// `OPENAI_PROJECT_ID`. With a base URL, the key may be missing: then none is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when neither a key nor a base URL is set, or when one is unusable.
+    pub fn from_env() -> Result<Self> {
+        ClientBuilder::from_env()?.build()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0
+    }
+
+    /// The base URL, without its query.
+    pub fn base_url(&self) -> &str {
+        self.0.base_url.as_str()
+    }
+
+    /// Gets JSON from any route: `GET {base URL}/{route}`. The route may have a query.
+    pub fn get<T: DeserializeOwned>(&self, route: &str) -> Call<T> {
+        self.raw(WireRequest::raw(Method::GET, route, Body::Empty))
+    }
+
+    /// Posts JSON to any route: `POST {base URL}/{route}`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// let body = serde_json::json!({ "model": "reranker", "query": "rivers", "documents": ["Nile", "Mont Blanc"] });
+    /// let ranked: serde_json::Value = client.post("rerank", &body).await?;
+    /// # let _ = ranked; Ok(())
+    /// # }
+    /// ```
+    pub fn post<T: DeserializeOwned>(&self, route: &str, body: &(impl Serialize + ?Sized)) -> Call<T> {
+        self.raw(Body::json(body).and_then(|body| WireRequest::raw(Method::POST, route, body)))
+    }
+
+    /// Deletes: `DELETE {base URL}/{route}`. An empty reply reads as `()` or `Option`.
+    pub fn delete<T: DeserializeOwned>(&self, route: &str) -> Call<T> {
+        self.raw(WireRequest::raw(Method::DELETE, route, Body::Empty))
+    }
+
+    /// Posts a form with files to any route.
+    pub fn post_form<T: DeserializeOwned>(&self, route: &str, form: Form) -> Call<T> {
+        self.raw(WireRequest::raw(Method::POST, route, Body::Form(Arc::new(form))))
+    }
+
+    /// Posts JSON to any route and reads its events. What makes the server stream (often `"stream": true`) is yours
+    /// to put into the body. The stream ends at `[DONE]` or where the input ends.
+    pub fn post_stream<T: DeserializeOwned + 'static>(
+        &self,
+        route: &str,
+        body: &(impl Serialize + ?Sized),
+    ) -> Call<EventStream<T>> {
+        let request = Body::json(body).and_then(|body| WireRequest::raw(Method::POST, route, body));
+        Call::new(self, request, Expect::Open, open_any)
+    }
+
+    /// Gets events from any route.
+    pub fn get_stream<T: DeserializeOwned + 'static>(&self, route: &str) -> Call<EventStream<T>> {
+        Call::new(self, WireRequest::raw(Method::GET, route, Body::Empty), Expect::Open, open_any)
+    }
+
+    /// Downloads from any route.
+    pub fn download(&self, route: &str) -> Call<Download> {
+        Call::new(self, WireRequest::raw(Method::GET, route, Body::Empty), Expect::Open, Download::open)
+    }
+
+    fn raw<T: DeserializeOwned>(&self, request: Result<WireRequest>) -> Call<T> {
+        Call::new(self, request, Expect::Whole, |answer| answer.whole.json())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither headers nor query: both may hold keys.
+        f.debug_struct("Client").field("base_url", &self.base_url()).finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Client`].
+#[derive(Clone)]
+pub struct ClientBuilder {
+    base_url: Cow<'static, str>,
+    key: Key,
+    key_header: KeyHeader,
+    headers: Result<HeaderMap, Arc<str>>,
+    query: Vec<(String, String)>,
+    user_agent: Option<String>,
+    deployment: Deployment,
+    connect_timeout: Duration,
+    timeout: Duration,
+    total_timeout: Option<Duration>,
+    idle_timeout: Duration,
+    max_retries: u32,
+    max_reply_size: usize,
+    max_event_size: usize,
+    base64_embeddings: Option<bool>,
+    service: Option<Arc<dyn HttpService>>,
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        ClientBuilder {
+            base_url: DEFAULT_BASE_URL.into(),
+            key: Key::None,
+            key_header: KeyHeader::Bearer,
+            headers: Ok(HeaderMap::new()),
+            query: Vec::new(),
+            user_agent: None,
+            deployment: Deployment::None,
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(600),
+            total_timeout: None,
+            idle_timeout: Duration::from_secs(300),
+            max_retries: 2,
+            max_reply_size: 256 << 20,
+            max_event_size: 64 << 20,
+            base64_embeddings: None,
+            service: None,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// Starts from the environment variables that [`Client::from_env`] reads.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when neither a key nor a base URL is set.
+    pub fn from_env() -> Result<Self> {
+        let mut builder = ClientBuilder::default();
+        let key = variable("OPENAI_API_KEY");
+        match variable("OPENAI_BASE_URL").or_else(|| variable("OPENAI_API_BASE")) {
+            Some(base_url) => builder = builder.base_url(base_url),
+            None if key.is_none() => {
+                return Err(Error::config(
+                    "set OPENAI_API_KEY to use api.openai.com, or OPENAI_BASE_URL to use another server (a local one needs no key)",
+                ));
+            }
+            None => {}
+        }
+        if let Some(key) = key {
+            builder = builder.api_key(key);
+        }
+        if let Some(id) = variable("OPENAI_ORG_ID") {
+            builder = builder.organization(id);
+        }
+        if let Some(id) = variable("OPENAI_PROJECT_ID") {
+            builder = builder.project(id);
+        }
+        Ok(builder)
+    }
+
+    /// Where the routes start, such as `http://localhost:8080/v1`. With or without a slash at its end; a query
+    /// (`?api-version=…`) goes with every request.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Cow::Owned(url.into());
+        self
+    }
+
+    /// The key, sent as `Authorization: Bearer KEY`. Without one, nothing is sent.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Key::Fixed(key.into());
+        self
+    }
+
+    /// A function that gives the key, asked at each attempt: for keys that rotate and tokens that expire.
+    ///
+    /// ```
+    /// # use openai_compatible::Client;
+    /// # async fn token() -> Result<String, std::io::Error> { Ok("t".to_owned()) }
+    /// let client = Client::builder().api_key_provider(|| async { Ok(token().await?) }).build();
+    /// # assert!(client.is_ok());
+    /// ```
+    pub fn api_key_provider<F, R>(mut self, provide: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<String, BoxError>> + Send + 'static,
+    {
+        self.key = Key::Provided(Arc::new(move || Box::pin(provide())));
+        self
+    }
+
+    /// Sends the key alone in this header, in place of `Authorization: Bearer`: `api-key` on Azure.
+    pub fn key_header(mut self, name: impl AsRef<str>) -> Self {
+        match parse_header(name.as_ref(), "") {
+            Ok((name, _)) => self.key_header = KeyHeader::Named(name),
+            Err(error) => self.fail(&error),
+        }
+        self
+    }
+
+    /// Sends `OpenAI-Organization` with every request.
+    pub fn organization(self, id: impl AsRef<str>) -> Self {
+        self.header("openai-organization", id)
+    }
+
+    /// Sends `OpenAI-Project` with every request.
+    pub fn project(self, id: impl AsRef<str>) -> Self {
+        self.header("openai-project", id)
+    }
+
+    /// Sends a header with every request.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        match (parse_header(name.as_ref(), value.as_ref()), &mut self.headers) {
+            (Ok((name, value)), Ok(headers)) => drop(headers.insert(name, value)),
+            (Err(error), _) => self.fail(&error),
+            (Ok(_), Err(_)) => {}
+        }
+        self
+    }
+
+    /// Adds a pair to the query of every URL.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Names your program in front of this crate in the `User-Agent`, such as `my-app/1.2`.
+    pub fn user_agent(mut self, product: impl Into<String>) -> Self {
+        self.user_agent = Some(product.into());
+        self
+    }
+
+    pub(crate) fn deployment(mut self, deployment: Deployment) -> Self {
+        self.deployment = deployment;
+        self
+    }
+
+    /// Limits the making of a connection. 5 s without this. Not used with a client or service of your own.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// Limits each attempt: until the reply is read, or until a stream or a download begins. 600 s without this.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// Limits a whole call: all attempts and the waits between them. No limit without this.
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
+        self
+    }
+
+    /// Limits the silence inside a stream: from one data event to the next. Comments that keep the connection alive do
+    /// not count. 300 s without this.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = limit;
+        self
+    }
+
+    /// How often a request is sent again after a fault; 0 for never. 2 without this.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// Limits a JSON reply, in bytes. 256 MiB without this. Downloads have no limit.
+    pub fn max_reply_size(mut self, bytes: usize) -> Self {
+        self.max_reply_size = bytes;
+        self
+    }
+
+    /// Limits one event of a stream, in bytes. 64 MiB without this.
+    pub fn max_event_size(mut self, bytes: usize) -> Self {
+        self.max_event_size = bytes;
+        self
+    }
+
+    /// Asks for embeddings as base64, a third of the size, where a request does not say how. Set by the presets of
+    /// servers that are known to have it.
+    pub fn base64_embeddings(mut self, ask: bool) -> Self {
+        self.base64_embeddings = Some(ask);
+        self
+    }
+
+    /// Sends through a reqwest client of yours: proxies, certificates, pools. Its redirect policy is its own: switch
+    /// redirects off there to have them handled here, within the origin only.
+    pub fn http_client(self, client: reqwest::Client) -> Self {
+        self.http_service(client)
+    }
+
+    /// Sends through a service of yours: a tower stack, a recorder, a test double.
+    pub fn http_service(mut self, service: impl HttpService) -> Self {
+        self.service = Some(Arc::new(service));
+        self
+    }
+
+    /// Makes the client. Opens no connection.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a base URL, a key or a header that cannot be used.
+    pub fn build(self) -> Result<Client> {
+        let base_url = BaseUrl::parse(&self.base_url)?;
+        let product = self.user_agent.map_or_else(|| PRODUCT.to_owned(), |own| format!("{own} {PRODUCT}"));
+        let user_agent = HeaderValue::try_from(product)
+            .map_err(|_| Error::config("the user agent holds a character that no header may hold"))?;
+        let mut headers = default_headers(user_agent);
+        if let Key::Fixed(key) = &self.key {
+            let (name, value) = self.key_header.header(key).filter(|_| !key.is_empty()).ok_or_else(bad_key)?;
+            headers.insert(name, value);
+        }
+        let own = self.headers.map_err(|message| Error::config(message.to_string()))?;
+        for (name, value) in &own {
+            headers.insert(name, value.clone());
+        }
+        if let Some(user_agent) = own.get(USER_AGENT) {
+            headers.insert(USER_AGENT, user_agent.clone());
+        }
+        let default_base = self.base_url == DEFAULT_BASE_URL;
+        Ok(Client(Arc::new(Settings {
+            base_url,
+            key: self.key,
+            key_header: self.key_header,
+            headers,
+            query: self.query,
+            deployment: self.deployment,
+            timeout: self.timeout,
+            total_timeout: self.total_timeout,
+            idle_timeout: self.idle_timeout,
+            max_retries: self.max_retries,
+            max_reply_size: self.max_reply_size,
+            max_event_size: self.max_event_size,
+            base64_embeddings: self.base64_embeddings.unwrap_or(default_base),
+            service: self.service.unwrap_or_else(|| Arc::new(OwnService::new(self.connect_timeout))),
+        })))
+    }
+
+    fn fail(&mut self, error: &Error) {
+        if self.headers.is_ok() {
+            self.headers = Err(error.message().into());
+        }
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").finish_non_exhaustive()
+    }
+}
+
+/// A variable that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,329 @@
+//! What can go wrong: one opaque [`Error`], its [`ErrorKind`], and the server's own words in [`ApiError`].
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::call::request_id;
+
+mod api;
+
+pub use api::ApiError;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Bytes of a body that an error keeps.
+const KEPT_BODY: usize = 64 * 1024;
+
+/// A failed call.
+///
+/// [`kind`](Error::kind) says at which stage it failed, the other accessors what is known about it. `Display` is one
+/// line: what failed, with the status, the error code and the request id. It never holds a key, a header's value or
+/// the prompt.
+///
+/// ```no_run
+/// # async fn run(client: openai_compatible::Client, request: openai_compatible::chat::ChatRequest) {
+/// use openai_compatible::ErrorKind;
+///
+/// match client.chat().create(&request).await {
+///     Ok(reply) => println!("{}", reply.text()),
+///     Err(error) if error.is_context_length() => eprintln!("shorten the conversation"),
+///     Err(error) if error.is_rate_limited() => eprintln!("try again in {:?}", error.retry_after()),
+///     Err(error) if error.kind() == ErrorKind::Connect => eprintln!("is the server running? {error}"),
+///     Err(error) => eprintln!("{error}"),
+/// }
+/// # }
+/// ```
+pub struct Error(Box<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    status: Option<StatusCode>,
+    headers: Option<HeaderMap>,
+    api: Option<ApiError>,
+    body: Option<Bytes>,
+    retry_after: Option<Duration>,
+    attempts: u32,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The stage at which a call failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Nothing was sent: a bad base URL, header, key, model or id, or a file that cannot be opened. Mend the input.
+    #[default]
+    Config,
+    /// Nothing was sent: the request cannot be written as JSON or multipart.
+    Encode,
+    /// The server was not reached: wrong address or port, no network, a failed TLS handshake. It did not run the
+    /// request. Retried.
+    Connect,
+    /// A time limit ran out: the connection, one attempt, the whole call, or the silence inside a stream. The server
+    /// may have run the request. Retried, except inside a stream.
+    Timeout,
+    /// The connection broke after the request was sent. The server may have run it. Retried, except inside a stream.
+    Transport,
+    /// The server said no: see [`Error::api`] and [`Error::status`]. Some servers do so with status 200. Retried for
+    /// 408, 409, 429 and 5xx.
+    Api,
+    /// The server said yes with a body that is not what was asked for: see [`Error::body`]. Usual causes: a base URL
+    /// that leads to a web page or to another API, a proxy, a reply over the size limit. The server ran the request.
+    Decode,
+    /// A stream broke off, or reported an error, after it began. What came before was delivered.
+    Stream,
+}
+
+impl ErrorKind {
+    fn text(self) -> &'static str {
+        match self {
+            ErrorKind::Config => "the call is not set up right",
+            ErrorKind::Encode => "the request cannot be encoded",
+            ErrorKind::Connect => "connecting to the server failed",
+            ErrorKind::Timeout => "the call timed out",
+            ErrorKind::Transport => "the connection broke",
+            ErrorKind::Api => "the server refused the request",
+            ErrorKind::Decode => "the reply cannot be decoded",
+            ErrorKind::Stream => "the stream failed",
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Error(Box::new(Inner { kind, message: message.into(), ..Inner::default() }))
+    }
+
+    pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {
+        Error::new(ErrorKind::Config, message)
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_response(mut self, status: StatusCode, headers: &HeaderMap) -> Self {
+        self.0.status = Some(status);
+        self.0.headers = Some(headers.clone());
+        self
+    }
+
+    pub(crate) fn with_body(mut self, body: &Bytes) -> Self {
+        // A copy, so that a small error does not hold a large buffer.
+        self.0.body = Some(Bytes::copy_from_slice(body.get(..KEPT_BODY).unwrap_or(body)));
+        self
+    }
+
+    pub(crate) fn with_api(mut self, api: ApiError) -> Self {
+        self.0.api = Some(api);
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Takes a secret out of all texts, for servers that repeat the key they refuse.
+    pub(crate) fn redact(mut self, secret: &str) -> Self {
+        if secret.len() < 4 {
+            return self;
+        }
+        if self.0.message.contains(secret) {
+            self.0.message = Cow::Owned(self.0.message.replace(secret, REDACTED));
+        }
+        if let Some(api) = &mut self.0.api {
+            api.redact(secret);
+        }
+        if let Some(body) = &self.0.body {
+            if memchr::memmem::find(body, secret.as_bytes()).is_some() {
+                let text = String::from_utf8_lossy(body).replace(secret, REDACTED);
+                self.0.body = Some(Bytes::from(text));
+            }
+        }
+        self
+    }
+
+    /// The stage at which the call failed.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Status of the HTTP reply, when there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The server's own words about the error.
+    pub fn api(&self) -> Option<&ApiError> {
+        self.0.api.as_ref()
+    }
+
+    /// Id that the server gave the request: ask its operator with it.
+    pub fn request_id(&self) -> Option<&str> {
+        request_id(self.headers()?)
+    }
+
+    /// How long the server asks to wait before the next try.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// How many times the request was sent, or tried to be.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Headers of the reply.
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.0.headers.as_ref()
+    }
+
+    /// The body of the reply as it came, its first 64 KiB.
+    pub fn body(&self) -> Option<&Bytes> {
+        self.0.body.as_ref()
+    }
+
+    /// Too many requests or tokens (429), and waiting helps.
+    pub fn is_rate_limited(&self) -> bool {
+        self.status() == Some(StatusCode::TOO_MANY_REQUESTS) && !self.is_quota_exceeded()
+            || self.has_code(&["rate_limit_exceeded", "rate_limit_error"])
+    }
+
+    /// The key is missing, wrong, or not allowed to do this (401, 403).
+    pub fn is_auth(&self) -> bool {
+        matches!(self.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
+            || self.has_code(&["invalid_api_key", "authentication_error"])
+    }
+
+    /// No such model, file, batch or route (404).
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(StatusCode::NOT_FOUND) || self.has_code(&["model_not_found"])
+    }
+
+    /// The request is longer than the model's context.
+    pub fn is_context_length(&self) -> bool {
+        self.has_code(&["context_length_exceeded", "exceed_context_size_error"])
+            || self.api().is_some_and(|api| {
+                let message = api.message.to_ascii_lowercase();
+                ["maximum context length", "context size", "context window", "context length"]
+                    .iter()
+                    .any(|words| message.contains(words))
+            })
+    }
+
+    /// The account has no credit left: waiting does not help.
+    pub fn is_quota_exceeded(&self) -> bool {
+        self.has_code(&["insufficient_quota"]) || self.status() == Some(StatusCode::PAYMENT_REQUIRED)
+    }
+
+    /// A time limit ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// True when the same request may succeed later or elsewhere. The call's own retries are already spent.
+    pub fn is_retryable(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Transport => true,
+            ErrorKind::Stream => self.api().is_none() || self.is_rate_limited(),
+            ErrorKind::Api => {
+                !self.is_quota_exceeded()
+                    && (self.status().is_some_and(crate::transport::retry::is_retried) || self.is_rate_limited())
+            }
+            ErrorKind::Config | ErrorKind::Encode | ErrorKind::Decode => false,
+        }
+    }
+
+    fn has_code(&self, codes: &[&str]) -> bool {
+        self.api()
+            .is_some_and(|api| [&api.code, &api.type_].into_iter().flatten().any(|code| codes.contains(&code.as_str())))
+    }
+}
+
+/// What stands in place of a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.kind.text())?;
+        if !self.0.message.is_empty() {
+            write!(f, ": {}", OneLine(&self.0.message))?;
+        }
+        if let Some(api) = self.api() {
+            write!(f, ": {}", OneLine(&api.message))?;
+        }
+        let mut facts = Vec::new();
+        facts.extend(self.status().map(|status| format!("status {}", status.as_u16())));
+        facts.extend(self.api().and_then(|api| api.code.as_ref()).map(|code| format!("code {}", OneLine(code))));
+        facts.extend(self.request_id().map(|id| format!("request {}", OneLine(id))));
+        if self.attempts() > 1 {
+            facts.push(format!("after {} attempts", self.attempts()));
+        }
+        if self.0.kind == ErrorKind::Api {
+            facts.extend(self.retry_after().map(|wait| format!("retry after {} s", wait.as_secs_f64().ceil())));
+        }
+        if facts.is_empty() { Ok(()) } else { write!(f, " ({})", facts.join(", ")) }
+    }
+}
+
+/// Text on one line, cut at a length that a log can take.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 600;
+        let mut written = 0;
+        for (n, word) in self.0.split_whitespace().enumerate() {
+            if n > 0 {
+                f.write_str(" ")?;
+            }
+            written += word.len() + 1;
+            if written > LONGEST {
+                let word: String = word.chars().take(40).collect();
+                return write!(f, "{word}…");
+            }
+            f.write_str(word)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers and body stay out: they may hold cookies and prompts.
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("status", &self.0.status)
+            .field("api", &self.0.api)
+            .field("request_id", &self.request_id())
+            .field("retry_after", &self.0.retry_after)
+            .field("attempts", &self.0.attempts)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,321 @@
+//! Files to send: a path, bytes, or a reader, opened again for each attempt.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use bytes::{Bytes, BytesMut};
+use futures::stream::{BoxStream, StreamExt};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::error::{Error, Result};
+
+/// A file to send.
+///
+/// A path is read in pieces while it is sent, never whole into memory. A path, bytes and [`reopen`](Self::reopen) are
+/// read again when the call is retried; a [`reader`](Self::reader) cannot be, so its call is not retried once reading
+/// began.
+///
+/// ```
+/// use openai_compatible::FileSource;
+///
+/// let from_disk = FileSource::path("talk.mp3");
+/// let from_memory = FileSource::bytes("in.jsonl", "{}\n").content_type("application/jsonl");
+/// # let _ = (from_disk, from_memory);
+/// ```
+#[derive(Clone)]
+pub struct FileSource {
+    origin: Origin,
+    name: String,
+    content_type: Option<String>,
+    length: Option<u64>,
+    progress: Option<Progress>,
+}
+
+type Reader = Pin<Box<dyn AsyncRead + Send>>;
+type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
+type Open = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = io::Result<Reader>> + Send>> + Send + Sync>;
+
+#[derive(Clone)]
+enum Origin {
+    Path(PathBuf),
+    Bytes(Bytes),
+    Reopen(Open),
+    Once(Arc<Mutex<Option<Reader>>>),
+}
+
+/// Bytes of a file that are read at once.
+const PIECE: usize = 256 * 1024;
+
+impl FileSource {
+    /// A file on disk. The server sees its base name.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let name = path.file_name().map_or_else(|| "upload".to_owned(), |name| name.to_string_lossy().into_owned());
+        FileSource::new(Origin::Path(path), name)
+    }
+
+    /// Bytes in memory and the name that the server sees. Audio needs a name with the right ending.
+    pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        FileSource::new(Origin::Bytes(bytes.into()), name.into())
+    }
+
+    /// A reader that can be read once, and the name that the server sees.
+    pub fn reader(name: impl Into<String>, reader: impl AsyncRead + Send + 'static) -> Self {
+        FileSource::new(Origin::Once(Arc::new(Mutex::new(Some(Box::pin(reader))))), name.into())
+    }
+
+    /// A function that opens the content anew for each attempt, and the name that the server sees.
+    pub fn reopen<F, R, A>(name: impl Into<String>, open: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = io::Result<A>> + Send + 'static,
+        A: AsyncRead + Send + 'static,
+    {
+        let open: Open = Arc::new(move || {
+            let opened = open();
+            Box::pin(async move { opened.await.map(|reader| Box::pin(reader) as Reader) })
+        });
+        FileSource::new(Origin::Reopen(open), name.into())
+    }
+
+    fn new(origin: Origin, name: String) -> Self {
+        FileSource { origin, name, content_type: None, length: None, progress: None }
+    }
+
+    /// Sets the name that the server sees.
+    pub fn file_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets the media type, in place of the one that the name tells.
+    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+
+    /// Tells the length of a reader in bytes, for servers that refuse a body of unknown length.
+    pub fn length(mut self, bytes: u64) -> Self {
+        self.length = Some(bytes);
+        self
+    }
+
+    /// Calls a function with the bytes sent so far and the length, while the file is sent. A retry starts again from 0.
+    pub fn on_progress(mut self, progress: impl Fn(u64, Option<u64>) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// The name that the server sees.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn media_type(&self) -> &str {
+        self.content_type.as_deref().unwrap_or_else(|| media_type_of(&self.name))
+    }
+
+    pub(crate) fn is_repeatable(&self) -> bool {
+        !matches!(self.origin, Origin::Once(_))
+    }
+
+    /// Opens the content: its length, when known, and its pieces.
+    pub(crate) async fn open(&self) -> Result<(Option<u64>, BoxStream<'static, io::Result<Bytes>>)> {
+        let (length, pieces) = match &self.origin {
+            Origin::Bytes(bytes) => (Some(bytes.len() as u64), slices(bytes.clone()).boxed()),
+            Origin::Path(path) => {
+                let file = tokio::fs::File::open(path).await.map_err(|error| self.unreadable(error))?;
+                let metadata = file.metadata().await.map_err(|error| self.unreadable(error))?;
+                if metadata.is_dir() {
+                    return Err(Error::config(format!("`{}` is a folder, not a file", self.name)));
+                }
+                // A pipe has no length to tell.
+                let length = metadata.is_file().then_some(metadata.len());
+                (length, pieces(Box::pin(file), length))
+            }
+            Origin::Reopen(open) => {
+                let reader = open().await.map_err(|error| self.unreadable(error))?;
+                (self.length, pieces(reader, self.length))
+            }
+            Origin::Once(reader) => {
+                let reader = reader.lock().ok().and_then(|mut reader| reader.take());
+                let reader = reader.ok_or_else(|| {
+                    Error::config(format!("the reader of `{}` has been read: it can be sent once", self.name))
+                })?;
+                (self.length, pieces(reader, self.length))
+            }
+        };
+        let Some(progress) = self.progress.clone() else {
+            return Ok((length, pieces));
+        };
+        let mut sent = 0;
+        let watched = pieces.inspect(move |piece| {
+            if let Ok(piece) = piece {
+                sent += piece.len() as u64;
+                progress(sent, length);
+            }
+        });
+        Ok((length, watched.boxed()))
+    }
+
+    /// The whole content, for data URLs.
+    pub(crate) async fn read(&self) -> Result<Vec<u8>> {
+        let (length, mut pieces) = self.open().await?;
+        let mut content = Vec::with_capacity(length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0));
+        while let Some(piece) = pieces.next().await {
+            content.extend_from_slice(&piece.map_err(|error| self.unreadable(error))?);
+        }
+        Ok(content)
+    }
+
+    fn unreadable(&self, error: io::Error) -> Error {
+        Error::config(format!("the file `{}` cannot be read: {error}", self.name)).with_source(error)
+    }
+}
+
+fn slices(bytes: Bytes) -> impl futures::Stream<Item = io::Result<Bytes>> {
+    futures::stream::unfold(bytes, async |mut rest| {
+        if rest.is_empty() {
+            return None;
+        }
+        let piece = rest.split_to(rest.len().min(PIECE));
+        Some((Ok(piece), rest))
+    })
+}
+
+/// Reads at most `length` bytes: a file that grows while it is sent must not break the length that was promised.
+fn pieces(reader: Reader, length: Option<u64>) -> BoxStream<'static, io::Result<Bytes>> {
+    let reader = reader.take(length.unwrap_or(u64::MAX));
+    futures::stream::try_unfold((reader, BytesMut::new()), async |(mut reader, mut buffer)| {
+        buffer.reserve(PIECE);
+        let read = reader.read_buf(&mut buffer).await?;
+        Ok((read > 0).then(|| (buffer.split().freeze(), (reader, buffer))))
+    })
+    .boxed()
+}
+
+/// Media types that servers of this API look at.
+fn media_type_of(name: &str) -> &'static str {
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    match ending.to_ascii_lowercase().as_str() {
+        "json" => "application/json",
+        "jsonl" | "ndjson" => "application/jsonl",
+        "txt" | "log" => "text/plain",
+        "md" => "text/markdown",
+        "csv" => "text/csv",
+        "html" | "htm" => "text/html",
+        "pdf" => "application/pdf",
+        "zip" => "application/zip",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        "bmp" => "image/bmp",
+        "svg" => "image/svg+xml",
+        "mp3" | "mpga" => "audio/mpeg",
+        "wav" => "audio/x-wav",
+        "m4a" => "audio/mp4",
+        "ogg" | "oga" | "opus" => "audio/ogg",
+        "flac" => "audio/flac",
+        "aac" => "audio/aac",
+        "webm" => "video/webm",
+        "mp4" => "video/mp4",
+        "mpeg" => "video/mpeg",
+        _ => "application/octet-stream",
+    }
+}
+
+impl fmt::Debug for FileSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = match &self.origin {
+            Origin::Path(path) => format!("path {}", path.display()),
+            Origin::Bytes(bytes) => format!("{} bytes", bytes.len()),
+            Origin::Reopen(_) => "reader that can be opened again".to_owned(),
+            Origin::Once(_) => "reader".to_owned(),
+        };
+        f.debug_struct("FileSource").field("name", &self.name).field("origin", &origin).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for FileSource {
+    fn eq(&self, other: &Self) -> bool {
+        let same_content = match (&self.origin, &other.origin) {
+            (Origin::Path(one), Origin::Path(two)) => one == two,
+            (Origin::Bytes(one), Origin::Bytes(two)) => one == two,
+            (Origin::Reopen(one), Origin::Reopen(two)) => Arc::ptr_eq(one, two),
+            (Origin::Once(one), Origin::Once(two)) => Arc::ptr_eq(one, two),
+            _ => false,
+        };
+        same_content
+            && self.name == other.name
+            && self.content_type == other.content_type
+            && self.length == other.length
+    }
+}
+
+impl From<&Path> for FileSource {
+    fn from(path: &Path) -> Self {
+        FileSource::path(path)
+    }
+}
+
+impl From<PathBuf> for FileSource {
+    fn from(path: PathBuf) -> Self {
+        FileSource::path(path)
+    }
+}
+
+/// How a file source is written down, so that a request can be logged or kept: a path stays a path, bytes are base64.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
+}
+
+impl Serialize for FileSource {
+    /// # Errors
+    ///
+    /// A reader cannot be written down.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (path, base64) = match &self.origin {
+            Origin::Path(path) => (Some(path.clone()), None),
+            Origin::Bytes(bytes) => (None, Some(crate::base64::encode(bytes))),
+            Origin::Reopen(_) | Origin::Once(_) => {
+                return Err(serde::ser::Error::custom("a reader cannot be serialised"));
+            }
+        };
+        Written { path, base64, name: self.name.clone(), content_type: self.content_type.clone() }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for FileSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = Written::deserialize(deserializer)?;
+        let origin = match (written.path, written.base64) {
+            (Some(path), _) => Origin::Path(path),
+            (None, Some(text)) => Origin::Bytes(crate::base64::decode(&text).map_err(serde::de::Error::custom)?.into()),
+            (None, None) => return Err(serde::de::Error::missing_field("path")),
+        };
+        Ok(FileSource { content_type: written.content_type, ..FileSource::new(origin, written.name) })
+    }
+}
+
+impl crate::wire::Wire for FileSource {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<crate::wire::Read<Self>, D::Error> {
+        crate::wire::read_by_deserialize(deserializer)
+    }
+
+    fn blank() -> Self {
+        FileSource::bytes("upload", Bytes::new())
+    }
+}

@@ -1,0 +1,34 @@
+//! A typed async client for every server that speaks the OpenAI API: change the base URL, keep the code.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[macro_use]
+mod macros;
+
+mod base64;
+mod call;
+mod client;
+mod download;
+mod error;
+mod file_source;
+mod page;
+mod resources;
+mod stream;
+mod transport;
+mod wire;
+
+pub use call::{Call, RateLimits, Response};
+pub use client::{Client, ClientBuilder};
+pub use download::Download;
+pub use error::{ApiError, Error, ErrorKind, Result};
+pub use file_source::FileSource;
+pub use page::{Deleted, Item, ListRequest, Order, Page};
+pub use resources::*;
+pub use stream::EventStream;
+pub use transport::form::Form;
+pub use transport::http::{HttpError, HttpErrorKind, HttpService, RequestBody, ResponseBody};
+pub use wire::{Extra, SharedString};
+
+/// Server-sent events: bytes in, events out. What the streams of this crate are read with.
+pub mod sse {
+    pub use crate::transport::sse::{Decoder, Event, EventTooLarge};
+}

@@ -1,0 +1,404 @@
+//! The macros that write the wire types: `wire!` for structs, `open_enum!` for texts of a known set, `open_union!` for
+//! objects of several kinds, `setters!` for the consuming setters of requests, `replies!` for root members.
+
+/// A JSON object as a struct: public fields, lenient reading, unknown members kept in `extra`.
+///
+/// ```text
+/// wire! {
+///     /// Docs.
+///     pub struct Choice {
+///         pub index: u32 = always,                 // written even when it is blank (numbers always are)
+///         pub type_ as "type": String,             // another name on the wire
+///         pub arguments: String = by(text_of_any), // read by a function of a `Value`; always written
+///     }
+/// }
+/// ```
+macro_rules! wire {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $( $(#[$field_meta:meta])* pub $field:ident $(as $wire:literal)? : $ty:ty $(= $how:ident $(($by:path))?)? ),* $(,)?
+        }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $( $(#[$field_meta])* pub $field: $ty, )*
+            /// Members without a field of their own, and values that do not fit theirs. Written back as they came.
+            pub extra: $crate::Extra,
+        }
+
+        impl $crate::wire::Wire for $name {
+            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
+                struct Object;
+                impl<'de> serde::de::Visitor<'de> for Object {
+                    type Value = $crate::wire::Read<$name>;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                        let mut this = <$name as $crate::wire::Wire>::blank();
+                        while let Some(key) = map.next_key_seed($crate::wire::Key)? {
+                            match &*key {
+                                $( wire!(@name $field $($wire)?) => {
+                                    match map.next_value_seed(wire!(@seed $ty $(, $how $(, $by)?)?))? {
+                                        $crate::wire::Read::Value(value) => this.$field = value,
+                                        $crate::wire::Read::Odd(value) => { this.extra.insert(key, value); }
+                                    }
+                                } )*
+                                _ => {
+                                    let value: serde_json::Value = map.next_value()?;
+                                    this.extra.insert(key, value);
+                                }
+                            }
+                        }
+                        Ok($crate::wire::Read::Value(this))
+                    }
+
+                    fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+                        Ok($crate::wire::Read::Value(<$name as $crate::wire::Wire>::blank()))
+                    }
+
+                    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+                        $crate::wire::odd_seq(seq)
+                    }
+
+                    fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
+                        Ok($crate::wire::Read::Odd(v.into()))
+                    }
+
+                    fn visit_bool<E>(self, v: bool) -> Result<Self::Value, E> {
+                        Ok($crate::wire::Read::Odd(v.into()))
+                    }
+
+                    fn visit_u64<E>(self, v: u64) -> Result<Self::Value, E> {
+                        Ok($crate::wire::Read::Odd(v.into()))
+                    }
+
+                    fn visit_i64<E>(self, v: i64) -> Result<Self::Value, E> {
+                        Ok($crate::wire::Read::Odd(v.into()))
+                    }
+
+                    fn visit_f64<E>(self, v: f64) -> Result<Self::Value, E> {
+                        Ok($crate::wire::Read::Odd(v.into()))
+                    }
+                }
+                deserializer.deserialize_any(Object)
+            }
+
+            fn blank() -> Self {
+                $name {
+                    $( $field: <$ty as $crate::wire::Wire>::blank(), )*
+                    extra: $crate::Extra::new(),
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::wire::deserialize(deserializer)
+            }
+        }
+
+        impl $crate::wire::Fields for $name {
+            fn write<M: serde::ser::SerializeMap>(&self, map: &mut M, without: $crate::wire::Added<'_>) -> Result<(), M::Error> {
+                $(
+                    let name = wire!(@name $field $($wire)?);
+                    if wire!(@written self.$field, $ty $(, $how)?)
+                        && !self.extra.contains_key(name)
+                        && !$crate::wire::is_added(without, name)
+                    {
+                        map.serialize_entry(name, &self.$field)?;
+                    }
+                )*
+                for (name, value) in self.extra.iter().filter(|(name, _)| !$crate::wire::is_added(without, name)) {
+                    map.serialize_entry(name, value)?;
+                }
+                Ok(())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(None)?;
+                $crate::wire::Fields::write(self, &mut map, &[])?;
+                serde::ser::SerializeMap::end(map)
+            }
+        }
+    )+};
+
+    (@name $field:ident) => { stringify!($field) };
+    (@name $field:ident $wire:literal) => { $wire };
+
+    (@seed $ty:ty) => { $crate::wire::Seed::<$ty>::new() };
+    (@seed $ty:ty, by, $by:path) => { $crate::wire::SeedWith($by) };
+    (@seed $ty:ty, $how:ident) => { $crate::wire::Seed::<$ty>::new() };
+
+    (@written $this:ident . $field:ident, $ty:ty, always) => { true };
+    (@written $this:ident . $field:ident, $ty:ty, by) => { true };
+    (@written $this:ident . $field:ident, $ty:ty) => { !<$ty as $crate::wire::Wire>::is_blank(&$this.$field) };
+}
+
+/// The visitor `Json` of a scalar: what the given methods read, null as blank, lists and objects as odd.
+macro_rules! visit_json {
+    ($name:ident: $($method:ident($arg:ident: $ty:ty) => $body:expr;)*) => {
+        struct Json;
+        impl<'de> Visitor<'de> for Json {
+            type Value = Read<$name>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+            $(fn $method<E>(self, $arg: $ty) -> Result<Self::Value, E> {
+                Ok($body)
+            })*
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Read::Value(<$name as Wire>::blank()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+                odd_seq(seq)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                odd_map(map)
+            }
+        }
+    };
+}
+
+/// The root member of replies: without it a reply is none, but an error that a server sent with status 200.
+macro_rules! replies {
+    ($($name:ty: $root:ident),* $(,)?) => {$(
+        impl $crate::wire::Reply for $name {
+            const ROOT: &'static str = stringify!($root);
+
+            fn is_hollow(&self) -> bool {
+                $crate::wire::Wire::is_blank(&self.$root)
+            }
+
+            fn extra(&self) -> &$crate::Extra {
+                &self.extra
+            }
+        }
+    )*};
+}
+
+/// Names the id of items of lists.
+macro_rules! items {
+    ($($name:ty),* $(,)?) => {$(
+        impl $crate::page::Item for $name {
+            fn id(&self) -> &str {
+                &self.id
+            }
+        }
+    )*};
+}
+
+/// Text of a known set that may be any other text, too: known variants and `Other`, which round-trips unchanged.
+macro_rules! open_enum {
+    ($(
+        $(#[$meta:meta])*
+        pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $text:literal ),* $(,)? }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[$variant_meta])* $variant, )*
+            /// Any other text.
+            Other(String),
+        }
+
+        impl $name {
+            /// The text on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $( $name::$variant => $text, )*
+                    $name::Other(text) => text,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                match text {
+                    $( $text => $name::$variant, )*
+                    other => $name::Other(other.to_owned()),
+                }
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                match &*text {
+                    $( $text => $name::$variant, )*
+                    _ => $name::Other(text),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                self.as_str() == other
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                self.as_str() == *other
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::wire::deserialize(deserializer)
+            }
+        }
+
+        impl $crate::wire::Wire for $name {
+            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
+                deserializer.deserialize_any($crate::wire::Text(|text: &str| $name::from(text)))
+            }
+
+            fn blank() -> Self {
+                $name::Other(String::new())
+            }
+
+            fn is_blank(&self) -> bool {
+                self.is_nothing()
+            }
+
+            fn is_nothing(&self) -> bool {
+                matches!(self, $name::Other(text) if text.is_empty())
+            }
+        }
+    )+};
+}
+
+/// Consuming setters of a request: `name: type`, `name: impl Into<type>`, or `name: [type]` for a list.
+macro_rules! setters {
+    ($request:ident { $($rest:tt)* }) => {
+        impl $request {
+            setters!(@one $($rest)*);
+
+            /// Adds a member to the body, whatever its name: vendor parameters such as `top_k`. It wins over a field of
+            /// the same name.
+            pub fn extra(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+                self.extra.insert(name, value);
+                self
+            }
+        }
+    };
+    (@one) => {};
+    (@one $field:ident : [$item:ty] $(, $($rest:tt)*)?) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        pub fn $field(mut self, $field: impl IntoIterator<Item = impl Into<$item>>) -> Self {
+            self.$field = $field.into_iter().map(Into::into).collect::<Vec<$item>>().into();
+            self
+        }
+        setters!(@one $($($rest)*)?);
+    };
+    (@one $field:ident : impl Into<$ty:ty> $(, $($rest:tt)*)?) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        pub fn $field(mut self, $field: impl Into<$ty>) -> Self {
+            self.$field = Some($field.into());
+            self
+        }
+        setters!(@one $($($rest)*)?);
+    };
+    (@one $field:ident : $ty:ty $(, $($rest:tt)*)?) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        pub fn $field(mut self, $field: $ty) -> Self {
+            self.$field = Some($field);
+            self
+        }
+        setters!(@one $($($rest)*)?);
+    };
+}
+
+/// Objects of several kinds, told apart by a member: known variants and `Other`, which keeps all members.
+///
+/// A variant's struct has no field for the tag; the union writes and reads it.
+macro_rules! open_union {
+    ($(
+        $(#[$meta:meta])*
+        pub enum $name:ident by $tag:literal {
+            $( $(#[$variant_meta:meta])* $variant:ident($ty:ty) = $text:literal ),* $(,)?
+        }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[$variant_meta])* $variant($ty), )*
+            /// An object of any other kind, with all its members.
+            Other($crate::Extra),
+        }
+
+        impl $name {
+            /// The member that tells the kind, as it stands on the wire.
+            pub fn kind(&self) -> &str {
+                match self {
+                    $( $name::$variant(_) => $text, )*
+                    $name::Other(members) => members.get($tag).and_then(serde_json::Value::as_str).unwrap_or_default(),
+                }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap;
+                const TAG: $crate::wire::Added<'static> = &[($tag, serde_json::Value::Null)];
+                match self {
+                    $( $name::$variant(members) => {
+                        let mut map = serializer.serialize_map(None)?;
+                        map.serialize_entry($tag, $text)?;
+                        $crate::wire::Fields::write(members, &mut map, TAG)?;
+                        map.end()
+                    } )*
+                    $name::Other(members) => members.serialize(serializer),
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::wire::deserialize(deserializer)
+            }
+        }
+
+        impl $crate::wire::Wire for $name {
+            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
+                let mut members = match serde_json::Value::deserialize(deserializer)? {
+                    serde_json::Value::Object(members) => members,
+                    other => return Ok($crate::wire::Read::Odd(other)),
+                };
+                let tag = members.get($tag).and_then(serde_json::Value::as_str).unwrap_or_default();
+                Ok($crate::wire::Read::Value(match tag {
+                    $( $text => {
+                        members.remove($tag);
+                        $name::$variant($crate::wire::read_members(members))
+                    } )*
+                    _ => $name::Other(members.into()),
+                }))
+            }
+
+            fn blank() -> Self {
+                $name::Other($crate::Extra::new())
+            }
+        }
+    )+};
+}

@@ -1,0 +1,327 @@
+//! Lists: [`Page`] and the stream of items over all pages.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::marker::PhantomData;
+
+use futures::Stream;
+use futures::stream::{self, TryStreamExt};
+use http::Method;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Extra;
+use crate::call::{Asked, Call};
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::request::{Body, WireRequest};
+use crate::transport::{Answer, Expect};
+use crate::wire::{Key, Read, Reply, Seed, Wire};
+
+open_enum! {
+    /// Order of a list by time.
+    pub enum Order {
+        /// Oldest first.
+        Asc = "asc",
+        /// Newest first.
+        Desc = "desc",
+    }
+}
+
+wire! {
+    /// Which part of a list to get.
+    pub struct ListRequest {
+        /// Id of the last item before those wanted.
+        pub after: Option<String>,
+        /// How many items on a page.
+        pub limit: Option<u32>,
+        /// By time.
+        pub order: Option<Order>,
+    }
+
+    /// What became of a deletion.
+    pub struct Deleted {
+        /// Id of what was deleted.
+        pub id: String,
+        /// Kind of what was deleted.
+        pub object: String,
+        /// True when it is gone.
+        pub deleted: bool,
+    }
+}
+
+impl Default for ListRequest {
+    fn default() -> Self {
+        ListRequest::blank()
+    }
+}
+
+impl ListRequest {
+    /// The beginning, in the server's own order and page size.
+    pub fn new() -> Self {
+        ListRequest::blank()
+    }
+}
+
+setters! { ListRequest {
+    after: impl Into<String>,
+    limit: u32,
+    order: impl Into<Order>,
+} }
+
+/// One page of a list.
+///
+/// [`next_page`](Page::next_page) gets the one behind it, [`into_stream`](Page::into_stream) all items from here on.
+///
+/// ```no_run
+/// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+/// use futures::TryStreamExt;
+/// use openai_compatible::chat::StoredListRequest;
+///
+/// let first = client.chat().list(StoredListRequest::new()).await?;
+/// let mut all = std::pin::pin!(first.into_stream());
+/// while let Some(completion) = all.try_next().await? {
+///     println!("{}", completion.id);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Page<T> {
+    /// The items.
+    pub data: Vec<T>,
+    /// Id of the first item.
+    pub first_id: Option<String>,
+    /// Id of the last item: where the next page begins.
+    pub last_id: Option<String>,
+    /// False on the last page. Servers that do not page leave it out.
+    pub has_more: Option<bool>,
+    /// Members without a field of their own.
+    pub extra: Extra,
+    next: Option<Box<Next>>,
+}
+
+/// How to ask for the next page: the same call, its cursor moved.
+#[derive(Clone)]
+struct Next {
+    asked: Asked,
+    cursor: String,
+    seen: HashSet<String>,
+}
+
+/// An item of a list: its id is the cursor where the server gives no other.
+pub trait Item: Wire {
+    /// Its id.
+    fn id(&self) -> &str;
+}
+
+impl<T> Page<T> {
+    /// The next page; `None` behind the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] when the server repeats a cursor: asking on would never end.
+    pub async fn next_page(&self) -> Result<Option<Page<T>>>
+    where
+        T: Item + 'static,
+    {
+        let Some(next) = &self.next else { return Ok(None) };
+        let Next { mut asked, cursor, mut seen } = Next::clone(next);
+        asked.request.query.retain(|(name, _)| name != "after");
+        asked.request.query.push(("after".into(), cursor.clone()));
+        if !seen.insert(cursor) {
+            return Err(Error::new(ErrorKind::Decode, "the server repeats the cursor of a list"));
+        }
+        let mut page: Page<T> = Call::again(asked, decode_page).await?;
+        if let Some(next) = &mut page.next {
+            next.seen = seen;
+        }
+        Ok(Some(page))
+    }
+
+    /// All items from this page on; each further page is asked for when it is needed.
+    pub fn into_stream(self) -> impl Stream<Item = Result<T>> + Send
+    where
+        T: Item + Send + Sync + 'static,
+    {
+        stream::try_unfold((self, false), async |(mut page, is_read)| {
+            if is_read {
+                match page.next_page().await? {
+                    Some(next) => page = next,
+                    None => return Ok::<_, Error>(None),
+                }
+            }
+            let items = std::mem::take(&mut page.data);
+            Ok(Some((stream::iter(items.into_iter().map(Ok)), (page, true))))
+        })
+        .try_flatten()
+    }
+}
+
+fn decode_page<T: Item>(answer: &mut Answer) -> Result<Page<T>> {
+    let mut page: Page<T> = answer.whole.reply()?;
+    let last_id = page.last_id.as_deref().filter(|id| !id.is_empty());
+    let cursor = match (page.has_more, last_id) {
+        _ if page.data.is_empty() => None,
+        // A server that tells neither does not page.
+        (Some(false), _) | (None, None) => None,
+        (_, Some(last_id)) => Some(last_id),
+        (Some(true), None) => page.data.last().map(Item::id).filter(|id| !id.is_empty()),
+    };
+    page.next = match (cursor, answer.asked.take()) {
+        (Some(cursor), Some(asked)) => {
+            let cursor = cursor.to_owned();
+            Some(Box::new(Next { asked, cursor, seen: HashSet::new() }))
+        }
+        _ => None,
+    };
+    Ok(page)
+}
+
+impl<T: Item> Call<Page<T>> {
+    /// A call for a list.
+    pub(crate) fn page(client: &Client, segments: &[&str]) -> Self {
+        let request = WireRequest::new(Method::GET, segments, Body::Empty);
+        Call::new(client, request, Expect::Whole, decode_page)
+    }
+
+    pub(crate) fn list_query(self, request: &ListRequest) -> Self {
+        let mut call = self
+            .maybe_query("after", request.after.as_ref())
+            .maybe_query("limit", request.limit)
+            .maybe_query("order", request.order.as_ref());
+        for (name, value) in request.extra.iter() {
+            call = call.query(name, crate::wire::query_text(value));
+        }
+        call
+    }
+}
+
+impl Call<Deleted> {
+    /// A call that deletes; servers may answer it with nothing.
+    pub(crate) fn deleted(client: &Client, segments: &[&str]) -> Self {
+        let request = WireRequest::new(Method::DELETE, segments, Body::Empty);
+        Call::new(client, request, Expect::Whole, |answer| match answer.whole.body.trim_ascii() {
+            b"" => Ok(Deleted { deleted: true, ..Deleted::blank() }),
+            _ => answer.whole.reply(),
+        })
+    }
+}
+
+replies! { Deleted: id }
+
+impl<T: Item> Reply for Page<T> {
+    const ROOT: &'static str = "data";
+
+    fn is_hollow(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    fn extra(&self) -> &Extra {
+        &self.extra
+    }
+}
+
+impl<T: Item> Wire for Page<T> {
+    /// `{"data": […]}`, a bare list (Together), or `{"data": null}` (Ollama).
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
+        struct PageOrItems<T>(PhantomData<T>);
+        impl<'de, T: Item> Visitor<'de> for PageOrItems<T> {
+            type Value = Read<Page<T>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+                let data = Vec::read(SeqAccessDeserializer::new(seq))?;
+                Ok(data.map(|data| Page { data, ..Page::blank() }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut page = Page::blank();
+                while let Some(key) = map.next_key_seed(Key)? {
+                    let odd = match &*key {
+                        "data" => set(&mut page.data, map.next_value_seed(Seed::new())?),
+                        "first_id" => set(&mut page.first_id, map.next_value_seed(Seed::new())?),
+                        "last_id" => set(&mut page.last_id, map.next_value_seed(Seed::new())?),
+                        "has_more" => set(&mut page.has_more, map.next_value_seed(Seed::new())?),
+                        _ => Some(map.next_value()?),
+                    };
+                    if let Some(odd) = odd {
+                        page.extra.insert(key, odd);
+                    }
+                }
+                Ok(Read::Value(page))
+            }
+        }
+
+        fn set<V>(field: &mut V, read: Read<V>) -> Option<Value> {
+            match read {
+                Read::Value(value) => {
+                    *field = value;
+                    None
+                }
+                Read::Odd(odd) => Some(odd),
+            }
+        }
+        deserializer.deserialize_any(PageOrItems(PhantomData))
+    }
+
+    fn blank() -> Self {
+        Page { data: Vec::new(), first_id: None, last_id: None, has_more: None, extra: Extra::new(), next: None }
+    }
+}
+
+impl<T: Serialize> Serialize for Page<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("data", &self.data)?;
+        if let Some(id) = &self.first_id {
+            map.serialize_entry("first_id", id)?;
+        }
+        if let Some(id) = &self.last_id {
+            map.serialize_entry("last_id", id)?;
+        }
+        if let Some(has_more) = self.has_more {
+            map.serialize_entry("has_more", &has_more)?;
+        }
+        for (name, value) in self.extra.iter() {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, T: Item> Deserialize<'de> for Page<T> {
+    /// Reads a list; it knows no next page.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::wire::deserialize(deserializer)
+    }
+}
+
+impl<T: Clone> Clone for Page<T> {
+    fn clone(&self) -> Self {
+        Page {
+            data: self.data.clone(),
+            first_id: self.first_id.clone(),
+            last_id: self.last_id.clone(),
+            has_more: self.has_more,
+            extra: self.extra.clone(),
+            next: self.next.clone(),
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Page<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page")
+            .field("data", &self.data)
+            .field("last_id", &self.last_id)
+            .field("has_more", &self.has_more)
+            .field("extra", &self.extra)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,593 @@
+//! Chat completions: `client.chat()`.
+//!
+//! ```no_run
+//! # async fn run() -> openai_compatible::Result<()> {
+//! use openai_compatible::{Client, chat::{ChatRequest, Message}};
+//!
+//! let client = Client::from_env()?;
+//! let request = ChatRequest::new("llama3.2", [Message::user("Name three rivers.")]).temperature(0.2);
+//! println!("{}", client.chat().create(&request).await?.text());
+//!
+//! let mut chunks = client.chat().stream(&request).await?;
+//! while let Some(chunk) = chunks.try_next().await? {
+//!     print!("{}", chunk.text());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
+
+mod accumulate;
+mod chunk;
+mod message;
+mod reply;
+mod tool;
+
+pub use self::accumulate::Accumulator;
+pub use self::chunk::{AudioDelta, ChatChunk, ChatStream, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta};
+pub use self::message::{
+    Annotation, AssistantMessage, AudioPart, AudioReply, Content, FileInput, FilePart, FunctionMessage, ImageDetail,
+    ImagePart, ImageUrl, InputAudio, Message, Part, PromptCacheBreakpoint, RefusalPart, Role, SystemMessage, TextPart,
+    ThinkingPart, ToolMessage, UrlCitation, UserMessage,
+};
+pub use self::reply::{
+    ChatCompletion, Choice, CompletionTokensDetails, FinishReason, Logprobs, Moderation, ModerationOutcome,
+    ModerationResult, PromptTokensDetails, ServiceTier, StoredMessage, TokenLogprob, TopLogprob, Usage,
+};
+pub use self::tool::{
+    Custom, CustomCall, CustomTool, Function, FunctionCall, FunctionTool, Tool, ToolCall, ToolChoice, ToolChoiceMode,
+};
+use crate::audio::Voice;
+use crate::call::Call;
+use crate::client::Client;
+use crate::page::{Deleted, ListRequest, Order, Page};
+use crate::transport::Expect;
+use crate::transport::request::{Body, WireRequest};
+use crate::wire::{Read, Wire, With};
+
+/// Chat completions of one client.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    client: Client,
+}
+
+impl Client {
+    /// Chat completions.
+    pub fn chat(&self) -> Chat {
+        Chat { client: self.clone() }
+    }
+}
+
+impl Chat {
+    /// Asks the model for the next message: `POST /chat/completions`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::chat::{ChatRequest, Message};
+    ///
+    /// let request = ChatRequest::new("llama3.2", [Message::user("Name three rivers.")]);
+    /// let reply = client.chat().create(&request).await?;
+    /// println!("{}", reply.text());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "chat.completions.create")]
+    pub fn create(&self, request: impl Borrow<ChatRequest>) -> Call<ChatCompletion> {
+        Call::reply(&self.client, post(request.borrow(), false))
+    }
+
+    /// Asks for the next message piece by piece: `POST /chat/completions` with `"stream": true`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::chat::{ChatRequest, Message};
+    ///
+    /// let request = ChatRequest::new("llama3.2", [Message::user("Name three rivers.")]);
+    /// let mut chunks = client.chat().stream(&request).await?;
+    /// while let Some(chunk) = chunks.try_next().await? {
+    ///     print!("{}", chunk.text());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "chat.completions.stream")]
+    pub fn stream(&self, request: impl Borrow<ChatRequest>) -> Call<ChatStream> {
+        Call::new(&self.client, post(request.borrow(), true), Expect::Open, crate::stream::open)
+    }
+
+    /// Lists stored completions, newest last: `GET /chat/completions`. Only those made with `store(true)`.
+    pub fn list(&self, request: impl Borrow<StoredListRequest>) -> Call<Page<ChatCompletion>> {
+        let request = request.borrow();
+        let mut call = Call::page(&self.client, &["chat", "completions"])
+            .maybe_query("model", request.model.as_ref())
+            .maybe_query("after", request.after.as_ref())
+            .maybe_query("limit", request.limit)
+            .maybe_query("order", request.order.as_ref());
+        for (name, value) in &request.metadata {
+            call = call.query(format!("metadata[{name}]"), value);
+        }
+        call
+    }
+
+    /// Gets a stored completion: `GET /chat/completions/{id}`.
+    #[doc(alias = "retrieve")]
+    pub fn get(&self, id: &str) -> Call<ChatCompletion> {
+        Call::get(&self.client, &["chat", "completions", id])
+    }
+
+    /// Replaces the metadata of a stored completion: `POST /chat/completions/{id}`. An empty map removes all.
+    pub fn update(&self, id: &str, metadata: &BTreeMap<String, String>) -> Call<ChatCompletion> {
+        let body = Body::json(&json!({ "metadata": metadata }));
+        Call::post_body(&self.client, &["chat", "completions", id], body)
+    }
+
+    /// Deletes a stored completion: `DELETE /chat/completions/{id}`.
+    pub fn delete(&self, id: &str) -> Call<Deleted> {
+        Call::deleted(&self.client, &["chat", "completions", id])
+    }
+
+    /// Lists the messages that a stored completion answered: `GET /chat/completions/{id}/messages`.
+    pub fn messages(&self, id: &str, request: impl Borrow<ListRequest>) -> Call<Page<StoredMessage>> {
+        Call::page(&self.client, &["chat", "completions", id, "messages"]).list_query(request.borrow())
+    }
+}
+
+fn post(request: &ChatRequest, stream: bool) -> crate::Result<WireRequest> {
+    if request.model.is_empty() {
+        return Err(crate::Error::config("the model is empty"));
+    }
+    let added = [("stream", if stream { Value::Bool(true) } else { Value::Null })];
+    let body = Body::json(&With { request, added: &added })?;
+    let mut wire = WireRequest::new(Method::POST, &["chat", "completions"], body)?;
+    wire.model = Some(request.model.clone());
+    Ok(wire)
+}
+
+wire! {
+    /// What to ask a model. Plain data: the same value serves [`Chat::create`], [`Chat::stream`], a line of a batch, a
+    /// test and the next provider. What is not set is not sent.
+    ///
+    /// See [OpenAI: Chat](https://platform.openai.com/docs/api-reference/chat/create).
+    #[doc(alias = "CreateChatCompletionRequest")]
+    pub struct ChatRequest {
+        /// Name of the model, as the server lists it.
+        pub model: String = always,
+        /// The conversation so far, oldest message first.
+        pub messages: Vec<Message> = always,
+        /// Sound of a spoken answer; goes with `modalities(["text", "audio"])`.
+        pub audio: Option<AudioFormat>,
+        /// Lowers the chance of tokens by how often they came already, −2.0 to 2.0.
+        pub frequency_penalty: Option<f64>,
+        /// Deprecated form of `tool_choice`: `none`, `auto`, or `{"name": …}`.
+        pub function_call: Option<Value>,
+        /// Deprecated form of `tools`.
+        pub functions: Vec<Function>,
+        /// Changes the chance of tokens by their id, −100 (never) to 100 (always).
+        pub logit_bias: BTreeMap<String, i64>,
+        /// Asks for the log probability of each token of the answer.
+        pub logprobs: Option<bool>,
+        /// Most tokens of the answer, thoughts included.
+        pub max_completion_tokens: Option<u64>,
+        /// Most tokens of the answer. Deprecated by OpenAI for `max_completion_tokens`. *Providers*: many servers know this
+        /// name only.
+        pub max_tokens: Option<u64>,
+        /// Up to 16 notes of your own, kept with a stored completion.
+        pub metadata: BTreeMap<String, String>,
+        /// What to answer with: `text`, `audio`.
+        pub modalities: Vec<Modality>,
+        /// Checks the conversation for harmful content along the way.
+        pub moderation: Option<ModerationRequest>,
+        /// How many answers, 1 to 128. *Providers*: Groq and Ollama give one.
+        pub n: Option<u32>,
+        /// Lets the model call several tools in one answer.
+        pub parallel_tool_calls: Option<bool>,
+        /// Text that the answer will probably repeat, such as a file being edited: makes it faster.
+        pub prediction: Option<Prediction>,
+        /// Lowers the chance of tokens that came already, −2.0 to 2.0.
+        pub presence_penalty: Option<f64>,
+        /// Groups requests that share a beginning, for the server's cache.
+        pub prompt_cache_key: Option<String>,
+        /// How the server caches the prompt.
+        pub prompt_cache_options: Option<PromptCacheOptions>,
+        /// How long the cached prompt is kept: `in_memory` or `24h`. Deprecated for `prompt_cache_options`.
+        pub prompt_cache_retention: Option<String>,
+        /// How long the model thinks. *Providers*: `default` on Groq, more words elsewhere.
+        pub reasoning_effort: Option<ReasoningEffort>,
+        /// Shape of the answer: text, any JSON, or JSON of a schema.
+        pub response_format: Option<ResponseFormat>,
+        /// Your own id of the end user, hashed, at most 64 characters: for the server's abuse checks.
+        pub safety_identifier: Option<String>,
+        /// Makes answers repeat, as far as the server can. *Providers*: `random_seed` on Mistral.
+        pub seed: Option<i64>,
+        /// Speed and price class.
+        pub service_tier: Option<ServiceTier>,
+        /// Texts that end the answer, up to 4.
+        pub stop: Option<Stop>,
+        /// Keeps the completion on the server.
+        pub store: Option<bool>,
+        /// What a stream brings besides the answer.
+        pub stream_options: Option<StreamOptions>,
+        /// Randomness, 0.0 to 2.0: higher is more varied.
+        pub temperature: Option<f64>,
+        /// Which of the tools the model may or must call.
+        pub tool_choice: Option<ToolChoice>,
+        /// What the model may call.
+        pub tools: Vec<Tool>,
+        /// How many alternatives each token's log probabilities list, 0 to 20. Goes with `logprobs(true)`.
+        pub top_logprobs: Option<u32>,
+        /// Takes the likeliest tokens up to this sum of chances, 0.0 to 1.0. Set this or the temperature.
+        pub top_p: Option<f64>,
+        /// Your own id of the end user. Deprecated for `safety_identifier` and `prompt_cache_key`.
+        pub user: Option<String>,
+        /// Length of the answer.
+        pub verbosity: Option<Verbosity>,
+        /// Lets the model search the web.
+        pub web_search_options: Option<WebSearchOptions>,
+    }
+
+    /// Sound of a spoken answer.
+    pub struct AudioFormat {
+        /// Whose voice.
+        pub voice: Voice = always,
+        /// `wav`, `aac`, `mp3`, `flac`, `opus` or `pcm16`.
+        pub format: String = always,
+    }
+
+    /// How the server caches the prompt.
+    pub struct PromptCacheOptions {
+        /// How long: `30m`.
+        pub ttl: Option<String>,
+        /// `implicit`, or `explicit` for breakpoints set in the messages.
+        pub mode: Option<String>,
+    }
+
+    /// Checks the conversation for harmful content.
+    pub struct ModerationRequest {
+        /// Model that checks.
+        pub model: String = always,
+        /// What to do with what it finds.
+        pub policy: Option<ModerationPolicy>,
+    }
+
+    /// What to do with what a moderation finds.
+    pub struct ModerationPolicy {
+        /// For what goes in.
+        pub input: Option<ModerationRule>,
+        /// For what comes out.
+        pub output: Option<ModerationRule>,
+    }
+
+    /// What to do with what a moderation finds.
+    pub struct ModerationRule {
+        /// `score` to report, `block` to stop.
+        pub mode: String = always,
+    }
+
+    /// Text that the answer will probably repeat.
+    pub struct Prediction {
+        /// `content`.
+        pub type_ as "type": String = always,
+        /// The text, or parts of text.
+        pub content: Content = always,
+    }
+
+    /// What a stream brings besides the answer.
+    pub struct StreamOptions {
+        /// Asks for the token usage in a last chunk without choices.
+        pub include_usage: Option<bool>,
+        /// Pads chunks with random text, against listeners that measure their length.
+        pub include_obfuscation: Option<bool>,
+    }
+
+    /// Lets the model search the web.
+    pub struct WebSearchOptions {
+        /// How much it reads: `low`, `medium` or `high`.
+        pub search_context_size: Option<String>,
+        /// Where the user is, roughly.
+        pub user_location: Option<UserLocation>,
+    }
+
+    /// Where the user is.
+    pub struct UserLocation {
+        /// `approximate`.
+        pub type_ as "type": String = always,
+        /// The place.
+        pub approximate: Location = always,
+    }
+
+    /// A place. All members are optional.
+    pub struct Location {
+        /// Two-letter country code (ISO 3166-1).
+        pub country: Option<String>,
+        /// Region.
+        pub region: Option<String>,
+        /// City.
+        pub city: Option<String>,
+        /// Time zone, such as `Europe/Oslo`.
+        pub timezone: Option<String>,
+    }
+
+    /// JSON schema that an answer follows.
+    pub struct JsonSchema {
+        /// Name of the schema: letters, digits, `_` and `-`, at most 64.
+        pub name: String = always,
+        /// What the answer is for: the model reads this.
+        pub description: Option<String>,
+        /// The schema.
+        pub schema: Option<Value>,
+        /// Makes the answer follow the schema exactly.
+        pub strict: Option<bool>,
+    }
+
+    /// The format `json_schema`.
+    pub struct JsonSchemaFormat {
+        /// The schema.
+        pub json_schema: JsonSchema = always,
+    }
+
+    /// A format that needs no further members.
+    pub struct PlainFormat {}
+}
+
+open_union! {
+    /// Shape of the answer.
+    pub enum ResponseFormat by "type" {
+        /// Text.
+        Text(PlainFormat) = "text",
+        /// Any JSON object. The prompt must ask for JSON, too.
+        JsonObject(PlainFormat) = "json_object",
+        /// JSON of a schema.
+        JsonSchema(JsonSchemaFormat) = "json_schema",
+    }
+}
+
+impl ResponseFormat {
+    /// Text.
+    pub fn text() -> Self {
+        ResponseFormat::Text(PlainFormat::blank())
+    }
+
+    /// Any JSON object. The prompt must ask for JSON, too.
+    pub fn json_object() -> Self {
+        ResponseFormat::JsonObject(PlainFormat::blank())
+    }
+
+    /// JSON of this schema, strictly.
+    pub fn json_schema(name: impl Into<String>, schema: Value) -> Self {
+        let json_schema =
+            JsonSchema { name: name.into(), schema: Some(schema), strict: Some(true), ..JsonSchema::blank() };
+        ResponseFormat::JsonSchema(JsonSchemaFormat { json_schema, ..JsonSchemaFormat::blank() })
+    }
+}
+
+open_enum! {
+    /// What an answer is made of.
+    pub enum Modality {
+        /// Text.
+        Text = "text",
+        /// Sound.
+        Audio = "audio",
+    }
+
+    /// How long a model thinks.
+    pub enum ReasoningEffort {
+        /// Not at all.
+        None = "none",
+        /// As little as it can.
+        Minimal = "minimal",
+        /// A little.
+        Low = "low",
+        /// Some.
+        Medium = "medium",
+        /// Much.
+        High = "high",
+        /// More.
+        Xhigh = "xhigh",
+        /// As much as it can.
+        Max = "max",
+    }
+
+    /// Length of an answer.
+    pub enum Verbosity {
+        /// Short.
+        Low = "low",
+        /// Normal.
+        Medium = "medium",
+        /// Long.
+        High = "high",
+    }
+}
+
+impl ChatRequest {
+    /// A conversation for a model.
+    pub fn new(model: impl Into<String>, messages: impl IntoIterator<Item = Message>) -> Self {
+        ChatRequest { model: model.into(), messages: messages.into_iter().collect(), ..ChatRequest::blank() }
+    }
+
+    /// Adds a message to the conversation.
+    pub fn message(mut self, message: impl Into<Message>) -> Self {
+        self.messages.push(message.into());
+        self
+    }
+
+    /// Asks for the token usage at the end of a stream: `stream_options.include_usage`.
+    pub fn include_usage(mut self, include: bool) -> Self {
+        self.stream_options.get_or_insert_with(StreamOptions::blank).include_usage = Some(include);
+        self
+    }
+
+    /// Adds a note of your own, kept with a stored completion.
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// Changes the chance of a token by its id, −100 (never) to 100 (always).
+    pub fn logit_bias(mut self, token: impl ToString, bias: i64) -> Self {
+        self.logit_bias.insert(token.to_string(), bias);
+        self
+    }
+
+    /// Answers with speech too, in this voice and format: sets `audio` and `modalities`.
+    pub fn audio(mut self, voice: impl Into<Voice>, format: impl Into<String>) -> Self {
+        self.audio = Some(AudioFormat { voice: voice.into(), format: format.into(), ..AudioFormat::blank() });
+        self.modalities([Modality::Text, Modality::Audio])
+    }
+
+    /// Sets the text that the answer will probably repeat.
+    pub fn prediction(mut self, content: impl Into<Content>) -> Self {
+        self.prediction =
+            Some(Prediction { type_: "content".to_owned(), content: content.into(), ..Prediction::blank() });
+        self
+    }
+
+    /// Checks the conversation with this moderation model; `policy` is a field of [`ModerationRequest`].
+    pub fn moderation(mut self, model: impl Into<String>) -> Self {
+        self.moderation = Some(ModerationRequest { model: model.into(), ..ModerationRequest::blank() });
+        self
+    }
+}
+
+setters! { ChatRequest {
+    frequency_penalty: f64,
+    function_call: impl Into<Value>,
+    functions: [Function],
+    logprobs: bool,
+    max_completion_tokens: u64,
+    max_tokens: u64,
+    modalities: [Modality],
+    n: u32,
+    parallel_tool_calls: bool,
+    presence_penalty: f64,
+    prompt_cache_key: impl Into<String>,
+    prompt_cache_options: PromptCacheOptions,
+    prompt_cache_retention: impl Into<String>,
+    reasoning_effort: impl Into<ReasoningEffort>,
+    response_format: ResponseFormat,
+    safety_identifier: impl Into<String>,
+    seed: i64,
+    service_tier: impl Into<ServiceTier>,
+    stop: impl Into<Stop>,
+    store: bool,
+    stream_options: StreamOptions,
+    temperature: f64,
+    tool_choice: impl Into<ToolChoice>,
+    tools: [Tool],
+    top_logprobs: u32,
+    top_p: f64,
+    user: impl Into<String>,
+    verbosity: impl Into<Verbosity>,
+    web_search_options: WebSearchOptions,
+} }
+
+/// Texts that end an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stop {
+    /// One text.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl From<&str> for Stop {
+    fn from(text: &str) -> Self {
+        Stop::One(text.to_owned())
+    }
+}
+
+impl From<String> for Stop {
+    fn from(text: String) -> Self {
+        Stop::One(text)
+    }
+}
+
+impl<T: Into<String>> From<Vec<T>> for Stop {
+    fn from(texts: Vec<T>) -> Self {
+        Stop::Many(texts.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<String>, const N: usize> From<[T; N]> for Stop {
+    fn from(texts: [T; N]) -> Self {
+        Stop::Many(texts.into_iter().map(Into::into).collect())
+    }
+}
+
+impl Serialize for Stop {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Stop::One(text) => serializer.serialize_str(text),
+            Stop::Many(texts) => texts.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Stop {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::wire::deserialize(deserializer)
+    }
+}
+
+impl Wire for Stop {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::String(text) => Read::Value(Stop::One(text)),
+            value => match Vec::deserialize(&value) {
+                Ok(texts) => Read::Value(Stop::Many(texts)),
+                Err(_) => Read::Odd(value),
+            },
+        })
+    }
+
+    fn blank() -> Self {
+        Stop::Many(Vec::new())
+    }
+}
+
+wire! {
+    /// Which stored completions to list.
+    pub struct StoredListRequest {
+        /// Those of this model.
+        pub model: Option<String>,
+        /// Those with these notes.
+        pub metadata: BTreeMap<String, String>,
+        /// Id of the last one before those wanted.
+        pub after: Option<String>,
+        /// How many on a page.
+        pub limit: Option<u32>,
+        /// By time.
+        pub order: Option<Order>,
+    }
+}
+
+impl Default for StoredListRequest {
+    fn default() -> Self {
+        StoredListRequest::blank()
+    }
+}
+
+impl StoredListRequest {
+    /// All of them.
+    pub fn new() -> Self {
+        StoredListRequest::blank()
+    }
+
+    /// Those with this note.
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
+}
+
+setters! { StoredListRequest {
+    model: impl Into<String>,
+    after: impl Into<String>,
+    limit: u32,
+    order: impl Into<Order>,
+} }

@@ -1,0 +1,4 @@
+//! The resources of the API: one file each, with its handle, its requests and its replies.
+
+pub mod audio;
+pub mod chat;

@@ -1,0 +1,206 @@
+//! Replies into values: a status into an [`ApiError`], JSON into a type, with the path of what does not fit.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{ApiError, Error, ErrorKind, Result};
+use crate::wire::{Read, Reply, Wire};
+
+/// A whole reply.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Whole {
+    pub(crate) fn error(&self, kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(kind, message).with_response(self.status, &self.headers).with_body(&self.body)
+    }
+
+    /// The body as text; JSON is UTF-8, and servers that break that rule lose single characters only.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body))
+    }
+
+    /// A reply of this crate's types: lenient, but never an error in disguise.
+    pub(crate) fn reply<T: Reply>(&self) -> Result<T> {
+        let text = self.text();
+        let value = match read::<T>(&text) {
+            Ok(Read::Value(value)) => value,
+            Ok(Read::Odd(_)) => return Err(self.not_a_reply(&text, T::ROOT)),
+            Err(error) => return Err(self.undecodable(&text, &error)),
+        };
+        if value.is_hollow()
+            && (value.extra().get("error").is_some_and(|error| !error.is_null()) || !has_root(&text, T::ROOT))
+        {
+            return Err(self.not_a_reply(&text, T::ROOT));
+        }
+        Ok(value)
+    }
+
+    /// A reply of the caller's type.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        let text = self.text();
+        // `null` is what an empty body means: 204, or DELETE without one.
+        let json = if text.trim().is_empty() { "null" } else { &*text };
+        serde_json::from_str(json).map_err(|error| self.undecodable(&text, &error))
+    }
+
+    /// The error that stands in a body with a good status, or a decode error when none does.
+    fn not_a_reply(&self, text: &str, root: &str) -> Error {
+        let value = serde_json::from_str::<Value>(text).unwrap_or_default();
+        if !value.is_string() {
+            if let Some(api) = ApiError::from_value(&value) {
+                return self.error(ErrorKind::Api, "").with_api(api);
+            }
+        }
+        self.error(ErrorKind::Decode, format!("it has no `{root}`"))
+    }
+
+    fn undecodable(&self, text: &str, error: &serde_json::Error) -> Error {
+        let what = if text.trim().is_empty() {
+            "its body is empty".into()
+        } else if text.trim_start().starts_with('<') {
+            format!("it is a web page, not JSON: {}", start_of(text)).into()
+        } else {
+            describe(error, Some(text))
+        };
+        self.error(ErrorKind::Decode, what)
+    }
+}
+
+pub(crate) fn read<T: Wire>(text: &str) -> serde_json::Result<Read<T>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = T::read(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// True when the JSON is a list, or an object with this member.
+fn has_root(text: &str, root: &str) -> bool {
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(members)) => members.contains_key(root),
+        Ok(Value::Array(_)) => true,
+        _ => false,
+    }
+}
+
+/// The error of a reply with a bad status.
+pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Error {
+    Error::new(ErrorKind::Api, "")
+        .with_response(status, headers)
+        .with_api(ApiError::from_body(body))
+        .with_body(body)
+        .with_retry_after(super::retry::server_wait(headers, std::time::SystemTime::now()))
+}
+
+/// The first words of a body.
+pub(crate) fn start_of(text: &str) -> String {
+    let start: String = text.trim().chars().take(120).collect();
+    start.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What is wrong and where, without any of the content: serde's own text repeats values.
+pub(crate) fn describe(error: &serde_json::Error, text: Option<&str>) -> Cow<'static, str> {
+    let whole = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let what = whole.strip_suffix(&position).unwrap_or(&whole);
+    let what = match error.classify() {
+        serde_json::error::Category::Data => without_content(what),
+        _ => what.to_owned(),
+    };
+    match text.map(|text| path_at(text, error.line(), error.column())) {
+        Some(path) if !path.is_empty() => format!("{what} at {path}").into(),
+        _ if error.line() > 0 => format!("{what}{position}").into(),
+        _ => what.into(),
+    }
+}
+
+/// `invalid type: string "the content", expected u64` without what stands between the quotes.
+fn without_content(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(start), Some(end)) if end > start => {
+            let (before, after) =
+                (message.get(..start).unwrap_or_default(), message.get(end + 1..).unwrap_or_default());
+            format!("{}{after}", before.trim_end())
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// The JSON path of a position, such as `choices[0].message.content`.
+fn path_at(text: &str, line: usize, column: usize) -> String {
+    enum Step {
+        Member(String),
+        Item(usize),
+    }
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let end = (before + column).min(text.len());
+    let mut bytes = text.as_bytes().get(..end).unwrap_or_default().iter().copied().peekable();
+    let mut steps = Vec::new();
+    let mut last_text = String::new();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' => steps.push(Step::Member(String::new())),
+            b'[' => steps.push(Step::Item(0)),
+            b'}' | b']' => drop(steps.pop()),
+            b':' => {
+                if let Some(Step::Member(name)) = steps.last_mut() {
+                    *name = std::mem::take(&mut last_text);
+                }
+            }
+            b',' => {
+                if let Some(Step::Item(n)) = steps.last_mut() {
+                    *n += 1;
+                }
+            }
+            b'"' => {
+                let mut quoted = Vec::new();
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'"' => break,
+                        b'\\' => drop(bytes.next()),
+                        // Names are short; texts need not be kept.
+                        byte if quoted.len() < 64 => quoted.push(byte),
+                        _ => {}
+                    }
+                }
+                last_text = String::from_utf8_lossy(&quoted).into_owned();
+            }
+            _ => {}
+        }
+    }
+    let mut path = String::new();
+    for step in &steps {
+        match step {
+            Step::Member(name) if name.is_empty() => {}
+            Step::Member(name) if path.is_empty() => path.push_str(name),
+            Step::Member(name) => path.extend([".", name]),
+            Step::Item(n) => path.push_str(&format!("[{n}]")),
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_what_does_not_fit_is_named_without_its_content() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Outer {
+            #[allow(dead_code)]
+            items: Vec<std::collections::HashMap<String, u64>>,
+        }
+        let text = r#"{"items":[{"a":1},{"a":2,"b":"a secret"}]}"#;
+        let error = serde_json::from_str::<Outer>(text).unwrap_err();
+        assert_eq!(describe(&error, Some(text)), "invalid type: string, expected u64 at items[1].b");
+    }
+}

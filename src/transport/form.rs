@@ -1,0 +1,140 @@
+//! `multipart/form-data`: fields out of a request's members, files out of their sources, built anew for each attempt.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::decode::describe;
+use super::http::RequestBody;
+use crate::FileSource;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Fields and files of a form.
+#[derive(Debug)]
+pub struct Form {
+    boundary: String,
+    parts: Vec<Part>,
+}
+
+struct Part {
+    header: String,
+    content: Content,
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.content {
+            Content::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Content::File(file) => file.fmt(f),
+        }
+    }
+}
+
+enum Content {
+    Text(Bytes),
+    File(FileSource),
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Form::new()
+    }
+}
+
+impl Form {
+    /// A form with nothing in it.
+    pub fn new() -> Self {
+        // Random enough that no file holds it.
+        Form {
+            boundary: format!("openai-compatible-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
+            parts: Vec::new(),
+        }
+    }
+
+    /// Adds a field.
+    pub fn text(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.push(name, None, Content::Text(Bytes::from(value.into())));
+        self
+    }
+
+    /// Adds a file.
+    pub fn file(mut self, name: &str, file: FileSource) -> Self {
+        self.push(name, Some((escape(file.name()), file.media_type().to_owned())), Content::File(file));
+        self
+    }
+
+    /// Adds the members of a request but those in `files`: lists as `name[]`, objects as `name[member]`, nulls left out.
+    pub(crate) fn fields(mut self, request: &impl Serialize, files: &[&str]) -> Result<Self> {
+        let value = serde_json::to_value(request)
+            .map_err(|error| Error::new(ErrorKind::Encode, describe(&error, None)).with_source(error))?;
+        if let Value::Object(members) = value {
+            for (name, value) in members.iter().filter(|(name, _)| !files.contains(&name.as_str())) {
+                self.nested(name, value);
+            }
+        }
+        Ok(self)
+    }
+
+    fn nested(&mut self, name: &str, value: &Value) {
+        let text = match value {
+            Value::Null => return,
+            Value::Array(items) => return items.iter().for_each(|item| self.nested(&format!("{name}[]"), item)),
+            Value::Object(members) => {
+                return members.iter().for_each(|(member, value)| self.nested(&format!("{name}[{member}]"), value));
+            }
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        self.push(name, None, Content::Text(text.into()));
+    }
+
+    fn push(&mut self, name: &str, file: Option<(String, String)>, content: Content) {
+        let mut header = format!("--{}\r\nContent-Disposition: form-data; name=\"{}\"", self.boundary, escape(name));
+        if let Some((file_name, content_type)) = file {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                header,
+                "; filename=\"{file_name}\"\r\nContent-Type: {}",
+                content_type.replace(['\r', '\n'], " ")
+            );
+        }
+        header.push_str("\r\n\r\n");
+        self.parts.push(Part { header, content });
+    }
+
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.parts.iter().all(|part| match &part.content {
+            Content::Text(_) => true,
+            Content::File(file) => file.is_repeatable(),
+        })
+    }
+
+    /// Opens all files; gives the body and its content type.
+    pub(crate) async fn build(&self) -> Result<(RequestBody, String)> {
+        let closing = Bytes::from(format!("--{}--\r\n", self.boundary));
+        let mut length = Some(closing.len() as u64);
+        let mut pieces = Vec::with_capacity(self.parts.len() + 1);
+        for part in &self.parts {
+            let (content_length, content) = match &part.content {
+                Content::Text(text) => (Some(text.len() as u64), stream::iter([Ok(text.clone())]).boxed()),
+                Content::File(file) => file.open().await?,
+            };
+            let around = part.header.len() as u64 + 2;
+            length = length.zip(content_length).map(|(sum, content)| sum + around + content);
+            let header = Bytes::from(part.header.clone());
+            let end = stream::iter([Ok(Bytes::from_static(b"\r\n"))]);
+            pieces.push(stream::iter([Ok(header)]).chain(content).chain(end).boxed());
+        }
+        pieces.push(stream::iter([Ok(closing)]).boxed());
+        let body = stream::iter(pieces).flatten().map_err(Into::into).boxed();
+        Ok((RequestBody::streamed(length, body), format!("multipart/form-data; boundary={}", self.boundary)))
+    }
+}
+
+/// What browsers do to names in a form (WHATWG): the rest travels as UTF-8.
+fn escape(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+}

@@ -1,0 +1,270 @@
+//! A request before it meets HTTP: method, route, query, body. Nothing here knows an endpoint.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+use url::Url;
+
+use super::form::Form;
+use super::http::RequestBody;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What may stand unescaped in a path segment (RFC 3986 `pchar`).
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// One request, ready to be sent any number of times.
+#[derive(Clone, Debug)]
+pub(crate) struct WireRequest {
+    pub(crate) method: Method,
+    /// Below the base URL, escaped, without a slash in front.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(Cow<'static, str>, String)>,
+    pub(crate) body: Body,
+    /// Model named in the body: a deployment in the path of classic Azure.
+    pub(crate) model: Option<String>,
+}
+
+/// A body as a recipe: built anew for each attempt.
+#[derive(Clone)]
+pub(crate) enum Body {
+    Empty,
+    Json(Bytes),
+    Form(Arc<Form>),
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the content: it is the prompt.
+        match self {
+            Body::Empty => f.write_str("Empty"),
+            Body::Json(json) => write!(f, "Json({} bytes)", json.len()),
+            Body::Form(_) => f.write_str("Form"),
+        }
+    }
+}
+
+impl Body {
+    pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        encode(value).map(Body::Json)
+    }
+
+    /// True when it can be sent more than once.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        match self {
+            Body::Empty | Body::Json(_) => true,
+            Body::Form(form) => form.is_repeatable(),
+        }
+    }
+
+    pub(crate) async fn build(&self) -> Result<(RequestBody, Option<Cow<'static, str>>)> {
+        Ok(match self {
+            Body::Empty => (RequestBody::default(), None),
+            Body::Json(json) => (json.clone().into(), Some("application/json".into())),
+            Body::Form(form) => {
+                let (body, content_type) = form.build().await?;
+                (body, Some(content_type.into()))
+            }
+        })
+    }
+}
+
+impl WireRequest {
+    /// A request to a route given by its segments, each escaped.
+    pub(crate) fn new(method: Method, segments: &[&str], body: Body) -> Result<Self> {
+        let mut path = String::with_capacity(32);
+        for segment in segments {
+            check_segment(segment)?;
+            if !path.is_empty() {
+                path.push('/');
+            }
+            path.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        Ok(WireRequest { method, path, query: Vec::new(), body, model: None })
+    }
+
+    /// A request to a route given as text, with a query if it has one.
+    pub(crate) fn raw(method: Method, route: &str, body: Body) -> Result<Self> {
+        let (path, query) = route.split_once('?').unwrap_or((route, ""));
+        let path = path.trim_start_matches('/');
+        if path.contains("://") || route.contains('#') {
+            return Err(Error::config("a route is a path below the base URL, such as `rerank`"));
+        }
+        for segment in path.trim_end_matches('/').split('/') {
+            check_segment(segment)?;
+            let decoded = percent_encoding::percent_decode_str(segment).decode_utf8_lossy();
+            check_segment(&decoded)?;
+            if segment.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '\\') {
+                return Err(Error::config("a route holds a space, a backslash or a control character: escape it"));
+            }
+        }
+        let query = url::form_urlencoded::parse(query.as_bytes());
+        Ok(WireRequest {
+            method,
+            path: path.to_owned(),
+            query: query.map(|(name, value)| (name.into_owned().into(), value.into_owned())).collect(),
+            body,
+            model: None,
+        })
+    }
+}
+
+fn check_segment(segment: &str) -> Result<()> {
+    match segment {
+        "" => Err(Error::config("an id or a part of the route is empty")),
+        "." | ".." => Err(Error::config("an id cannot be `.` or `..`")),
+        _ => Ok(()),
+    }
+}
+
+/// Where all routes start.
+#[derive(Clone, Debug)]
+pub(crate) struct BaseUrl {
+    /// Without query, without a slash at its end.
+    text: String,
+    query: Vec<(String, String)>,
+    pub(crate) origin: url::Origin,
+}
+
+impl BaseUrl {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let bad = |why: &str| Error::config(format!("the base URL is not usable: {why}"));
+        let mut url = Url::parse(text.trim())
+            .map_err(|error| bad(&format!("{error}; expected something like `http://localhost:8080/v1`")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(bad("it must start with `http://` or `https://`"));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(bad("it has no host"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(bad("it holds a user name or password; give those as a key or a header"));
+        }
+        let query = url.query_pairs().into_owned().collect();
+        url.set_query(None);
+        url.set_fragment(None);
+        Ok(BaseUrl { text: url.as_str().trim_end_matches('/').to_owned(), query, origin: url.origin() })
+    }
+
+    /// Base URL, route and queries in one: those of the base, the client, then the call.
+    pub(crate) fn join<'a>(&'a self, path: &str, query: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+        let mut target = String::with_capacity(self.text.len() + path.len() + 1);
+        target.push_str(&self.text);
+        target.push('/');
+        target.push_str(path);
+        let own = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut pairs = own.chain(query).peekable();
+        if pairs.peek().is_some() {
+            target.push('?');
+            let start = target.len();
+            target = url::form_urlencoded::Serializer::for_suffix(target, start).extend_pairs(pairs).finish();
+        }
+        target
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Bodies over this size are measured before their buffer is made, so that it is made once.
+const MEASURED: usize = 64 * 1024;
+
+/// Writes JSON into a buffer of the right size: small bodies at once, large ones in a second pass.
+fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes> {
+    struct Buffer {
+        bytes: Vec<u8>,
+        length: usize,
+        limit: usize,
+    }
+
+    impl Write for Buffer {
+        fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+            self.write_all(part)?;
+            Ok(part.len())
+        }
+
+        fn write_all(&mut self, part: &[u8]) -> io::Result<()> {
+            self.length += part.len();
+            if self.length <= self.limit {
+                self.bytes.extend_from_slice(part);
+            }
+            Ok(())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let failed = |error: serde_json::Error| {
+        Error::new(ErrorKind::Encode, super::decode::describe(&error, None)).with_source(error)
+    };
+    let mut buffer = Buffer { bytes: Vec::with_capacity(512), length: 0, limit: MEASURED };
+    serde_json::to_writer(&mut buffer, value).map_err(failed)?;
+    if buffer.length > MEASURED {
+        let length = buffer.length;
+        buffer = Buffer { bytes: Vec::with_capacity(length), length: 0, limit: usize::MAX };
+        serde_json::to_writer(&mut buffer, value).map_err(failed)?;
+    }
+    Ok(buffer.bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(segments: &[&str]) -> Result<String> {
+        WireRequest::new(Method::GET, segments, Body::Empty).map(|request| request.path)
+    }
+
+    #[test]
+    fn segments_are_escaped_and_cannot_change_the_route() {
+        assert_eq!(path(&["models", "ft:gpt/a b?c#d%"]).unwrap(), "models/ft:gpt%2Fa%20b%3Fc%23d%25");
+        for id in ["", ".", ".."] {
+            assert_eq!(path(&["files", id]).unwrap_err().kind(), ErrorKind::Config, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn raw_routes_stay_below_the_base_url() {
+        for route in ["", "../admin", "a/../b", "a/%2e%2e/b", "https://elsewhere.test/x", "a b", "a#b"] {
+            let request = WireRequest::raw(Method::GET, route, Body::Empty);
+            assert_eq!(request.unwrap_err().kind(), ErrorKind::Config, "{route:?}");
+        }
+        assert!(WireRequest::raw(Method::GET, "/custom/path?x=1", Body::Empty).is_ok());
+    }
+
+    #[test]
+    fn the_base_url_keeps_its_query_behind_the_route() {
+        let base = BaseUrl::parse("http://host/v1/?tenant=t1").unwrap();
+        assert_eq!(base.join("models", [("a", "b c")].into_iter()), "http://host/v1/models?tenant=t1&a=b+c");
+    }
+
+    #[test]
+    fn a_large_body_is_written_into_one_buffer_of_its_size() {
+        let text = "\n".repeat(MEASURED);
+        let json = encode(&text).unwrap();
+        assert_eq!(json, serde_json::to_vec(&text).unwrap());
+    }
+}

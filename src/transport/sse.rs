@@ -1,0 +1,383 @@
+//! Server-sent events by the rules of the WHATWG (HTML 9.2): bytes in, events out.
+//!
+//! The decoder does no I/O. Hand it each network chunk with [`Decoder::push`], then take events
+//! with [`Decoder::next_event`] until it gives `None`. At the end of input call
+//! [`Decoder::finish`].
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memchr::memchr2;
+
+/// Longest line that is copied out of the line buffer, which then serves the next line too. A
+/// longer line takes the buffer with it, so that one giant event does not leave a giant buffer.
+const MAX_COPIED_LINE: usize = 4 << 10;
+
+/// One server-sent event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// Name from the `event:` line. `None` is the default type.
+    pub event: Option<Box<str>>,
+    /// Payload: the `data:` lines joined by LF. Shares the network buffer where it can.
+    pub data: Bytes,
+    /// Last event id in force. It may come from an earlier event.
+    pub id: Option<Arc<str>>,
+    /// Reconnection time in milliseconds, if this event's block sets one.
+    pub retry: Option<u64>,
+}
+
+impl Event {
+    /// Reads the payload as text. Invalid UTF-8 becomes U+FFFD.
+    pub fn text(&self) -> Cow<'_, str> {
+        decode_utf8(&self.data)
+    }
+}
+
+/// An event outgrew the limit of its [`Decoder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTooLarge {
+    /// The limit in bytes.
+    pub limit: usize,
+}
+
+impl fmt::Display for EventTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "server-sent event is larger than {} bytes", self.limit)
+    }
+}
+
+impl std::error::Error for EventTooLarge {}
+
+/// Decodes a byte stream into [`Event`]s. Chunks may end anywhere, even inside a line end.
+///
+/// One rule is not in the standard: a line `error: value` means `event: error` and then
+/// `data: value`. Old llama.cpp servers report errors that way.
+pub struct Decoder {
+    chunk: Bytes,
+    /// Start of the unread part of `chunk`.
+    position: usize,
+    /// Chunks pushed while `chunk` was still unread. None is empty.
+    queue: VecDeque<Bytes>,
+    /// The unfinished line, if it began in an earlier chunk.
+    line: Vec<u8>,
+    block: Block,
+    /// Bytes of the block so far without line ends, unfinished line included.
+    size: usize,
+    limit: usize,
+    too_large: bool,
+    /// A CR has just ended a line, so an LF here is the rest of that line end.
+    after_cr: bool,
+}
+
+impl Decoder {
+    /// Creates a decoder that takes events of up to 64 MiB.
+    pub fn new() -> Self {
+        Self::with_max_event_size(64 << 20)
+    }
+
+    /// Creates a decoder with another limit on the size of one event.
+    ///
+    /// The size is that of all lines since the last blank one, comments too, without line ends.
+    pub fn with_max_event_size(bytes: usize) -> Self {
+        Self {
+            chunk: Bytes::new(),
+            position: 0,
+            queue: VecDeque::new(),
+            line: Vec::new(),
+            block: Block::default(),
+            size: 0,
+            limit: bytes,
+            too_large: false,
+            after_cr: false,
+        }
+    }
+
+    /// Hands over one chunk of the stream. Payloads share its memory.
+    ///
+    /// Take the events before pushing more: the limit does not count chunks that wait.
+    pub fn push(&mut self, bytes: Bytes) {
+        if bytes.is_empty() || self.too_large {
+            return;
+        }
+        if self.position < self.chunk.len() {
+            self.queue.push_back(bytes);
+        } else {
+            self.chunk = bytes;
+            self.position = 0;
+        }
+    }
+
+    /// Returns the next complete event. `None` means that more bytes are needed.
+    ///
+    /// # Errors
+    ///
+    /// [`EventTooLarge`] once an event outgrows the limit, and from then on.
+    pub fn next_event(&mut self) -> Result<Option<Event>, EventTooLarge> {
+        if self.too_large {
+            return Err(EventTooLarge { limit: self.limit });
+        }
+        loop {
+            let unread = self.chunk.get(self.position..).unwrap_or_default();
+            let Some(first) = unread.first() else {
+                self.position = 0;
+                self.chunk = self.queue.pop_front().unwrap_or_default();
+                if self.chunk.is_empty() {
+                    return Ok(None);
+                }
+                continue;
+            };
+            if mem::take(&mut self.after_cr) && *first == b'\n' {
+                self.position += 1;
+                continue;
+            }
+            let length = memchr2(b'\n', b'\r', unread).unwrap_or(unread.len());
+            let (line, tail) = unread.split_at_checked(length).unwrap_or((unread, &[]));
+            // Checked before any copy, so that a giant chunk is not buffered first.
+            self.size = self.size.saturating_add(line.len());
+            if self.size > self.limit {
+                let limit = self.limit;
+                *self = Self::with_max_event_size(limit);
+                self.too_large = true;
+                return Err(EventTooLarge { limit });
+            }
+            let end = self.position + line.len();
+            let (line_end, ends_block) = match tail {
+                [] => {
+                    self.line.extend_from_slice(line);
+                    self.position = end;
+                    continue;
+                }
+                [b'\n', b'\n', ..] => (2, true),
+                [b'\r', b'\n', b'\r', b'\n', ..] => (4, true),
+                [byte, ..] => {
+                    self.after_cr = *byte == b'\r';
+                    (1, line.is_empty() && self.line.is_empty())
+                }
+            };
+            self.position = end + line_end;
+            // Shortcut for the bulk of every stream: the only data line, then a blank line.
+            if ends_block && self.line.is_empty() && self.block.data.is_none() {
+                if let Some(value) = value_of(b"data", line) {
+                    // The value is the end of the line, so the range lies within the chunk.
+                    let data = self.chunk.slice(end - value.len()..end);
+                    self.size = 0;
+                    self.block.past_start = true;
+                    return Ok(Some(self.block.dispatch(data)));
+                }
+            }
+            if self.line.is_empty() {
+                let share = |value: &[u8]| self.chunk.slice_ref(value);
+                self.block.read_line(line, share);
+            } else {
+                self.line.extend_from_slice(line);
+                self.end_split_line();
+            }
+            if ends_block {
+                self.size = 0;
+                if let Some(event) = self.block.end() {
+                    return Ok(Some(event));
+                }
+            }
+        }
+    }
+
+    /// Ends the input. Returns the pending event even without its blank line, if it has data.
+    ///
+    /// Events that [`Decoder::next_event`] has yet to give come first, one per call.
+    pub fn finish(&mut self) -> Option<Event> {
+        match self.next_event() {
+            Ok(None) => {
+                self.end_split_line();
+                self.size = 0;
+                self.block.end()
+            }
+            event => event.ok().flatten(),
+        }
+    }
+
+    fn end_split_line(&mut self) {
+        if self.line.len() <= MAX_COPIED_LINE {
+            self.block.read_line(&self.line, Bytes::copy_from_slice);
+            self.line.clear();
+        } else {
+            let line = Bytes::from(mem::take(&mut self.line));
+            self.block.read_line(&line, |value| line.slice_ref(value));
+        }
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Decoder {
+    /// Shows sizes only: payloads are private.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("event_size", &self.size).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// What the lines since the last blank line have set.
+#[derive(Default)]
+struct Block {
+    event: Option<Box<str>>,
+    /// The first data line. Emptied when it moves into `joined`.
+    data: Option<Bytes>,
+    /// All data lines with the LFs between them. Empty until there are two.
+    joined: Vec<u8>,
+    retry: Option<u64>,
+    /// Stays in force after the block.
+    last_id: Option<Arc<str>>,
+    /// A line has been read, so a byte order mark is no longer one.
+    past_start: bool,
+}
+
+impl Block {
+    /// Reads one line. `share` makes `Bytes` of a part of it.
+    fn read_line(&mut self, mut line: &[u8], share: impl FnOnce(&[u8]) -> Bytes) {
+        if !mem::replace(&mut self.past_start, true) {
+            line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+        }
+        if let Some(value) = value_of(b"data", line) {
+            self.add_data(value, share);
+        } else if let Some(name) = value_of(b"event", line) {
+            self.event = (!name.is_empty()).then(|| decode_utf8(name).into());
+        } else if let Some(id) = value_of(b"id", line) {
+            if !id.contains(&0) {
+                self.last_id = (!id.is_empty()).then(|| decode_utf8(id).into());
+            }
+        } else if let Some(digits) = value_of(b"retry", line) {
+            // The standard has no plus sign, `parse` has.
+            if !digits.starts_with(b"+") {
+                self.retry = decode_utf8(digits).parse().ok().or(self.retry);
+            }
+        } else if let Some(value) = value_of(b"error", line) {
+            self.event = Some("error".into());
+            self.add_data(value, share);
+        }
+    }
+
+    fn add_data(&mut self, value: &[u8], share: impl FnOnce(&[u8]) -> Bytes) {
+        let Some(first) = &mut self.data else {
+            self.data = Some(share(value));
+            return;
+        };
+        if self.joined.is_empty() {
+            self.joined.extend_from_slice(&mem::take(first));
+        }
+        self.joined.push(b'\n');
+        self.joined.extend_from_slice(value);
+    }
+
+    /// Ends the block at its blank line. Returns its event, if it has data.
+    fn end(&mut self) -> Option<Event> {
+        let Some(first) = self.data.take() else {
+            self.event = None;
+            self.retry = None;
+            return None;
+        };
+        let data = match mem::take(&mut self.joined) {
+            joined if joined.is_empty() => first,
+            joined => joined.into(),
+        };
+        Some(self.dispatch(data))
+    }
+
+    fn dispatch(&mut self, data: Bytes) -> Event {
+        Event { event: self.event.take(), data, id: self.last_id.clone(), retry: self.retry.take() }
+    }
+}
+
+/// Returns the value, if `line` is a field of that name.
+fn value_of<'a>(name: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
+    match line.strip_prefix(name)? {
+        [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some(value),
+        _ => None,
+    }
+}
+
+/// Tries the strict reading first, as the lossy one has no shortcut for ASCII.
+fn decode_utf8(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decodes the stream, whole and byte by byte, and shows each event as its set fields.
+    fn decode(stream: &str) -> Vec<String> {
+        let [whole, bytewise] = [stream.len(), 1].map(|size| {
+            let mut decoder = Decoder::new();
+            for chunk in stream.as_bytes().chunks(size) {
+                decoder.push(Bytes::copy_from_slice(chunk));
+            }
+            let events = std::iter::from_fn(|| decoder.finish());
+            events.map(|event| show(&event)).collect()
+        });
+        assert_eq!(whole, bytewise);
+        whole
+    }
+
+    fn show(event: &Event) -> String {
+        let name = event.event.iter().map(|name| format!(" event={name}"));
+        let id = event.id.iter().map(|id| format!(" id={id}"));
+        let retry = event.retry.iter().map(|retry| format!(" retry={retry}"));
+        event.text().into_owned() + &name.chain(id).chain(retry).collect::<String>()
+    }
+
+    #[test]
+    fn splits_lines_and_blocks() {
+        assert_eq!(decode("data: a\n\r\ndata:b\r\rdata: c"), ["a", "b", "c"]);
+        assert_eq!(decode("data: a\n: note\ndata\ndata:  b\n\n"), ["a\n\n b"]);
+        assert_eq!(decode("event: a\n\nother: 1\n\n\ndata:\n\n"), [""]);
+        assert_eq!(decode("data: a\n\ndata: cut off"), ["a", "cut off"]);
+        assert_eq!(decode("\u{feff}data: a\n\n\u{feff}data: b\n\n"), ["a"]);
+        let long = "x".repeat(2 * MAX_COPIED_LINE);
+        assert_eq!(decode(&format!("data: {long}\n\ndata: b")), [&long, "b"]);
+    }
+
+    #[test]
+    fn keeps_only_the_id_after_a_block() {
+        let first = "event: a\nid: 7\nretry: 5\nretry: +6\ndata: 1\n\n";
+        let others = "id: \0\ndata: 2\n\nid\ndata: 3\n\n";
+        let expected = ["1 event=a id=7 retry=5", "2 id=7", "3"];
+        assert_eq!(decode(&format!("{first}{others}")), expected);
+    }
+
+    #[test]
+    fn reads_an_error_line_as_an_error_event() {
+        assert_eq!(decode("error: {}\n\n"), ["{} event=error"]);
+    }
+
+    #[test]
+    fn shares_the_chunk() {
+        let chunk = Bytes::from_static(b"id: 1\ndata: a\n\n");
+        let mut decoder = Decoder::new();
+        decoder.push(chunk.clone());
+        let data = decoder.finish().map(|event| event.data.as_ptr());
+        assert_eq!(data, Some(chunk.slice(12..).as_ptr()));
+    }
+
+    #[test]
+    fn stops_for_good_at_the_limit() {
+        let mut decoder = Decoder::with_max_event_size(10);
+        decoder.push(Bytes::from_static(b"data: 1234\n\n: 345\ndata: "));
+        let first = decoder.next_event().ok().flatten();
+        assert_eq!(first.as_ref().map(show).as_deref(), Some("1234"));
+        assert_eq!(decoder.next_event(), Err(EventTooLarge { limit: 10 }));
+        decoder.push(Bytes::from_static(b"\n\n"));
+        assert_eq!(decoder.next_event(), Err(EventTooLarge { limit: 10 }));
+        assert_eq!(decoder.finish(), None);
+    }
+}

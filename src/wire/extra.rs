@@ -1,0 +1,128 @@
+//! Members of a JSON object that have no field of their own.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::{Read, Wire};
+
+/// Members of a JSON object that have no field of their own: what a vendor adds to a reply, and what you add to a
+/// request with `.extra(name, value)`. Takes one word when it is empty.
+#[derive(Clone, Default, PartialEq)]
+pub struct Extra(Option<Box<Map<String, Value>>>);
+
+impl Extra {
+    /// No members.
+    pub const fn new() -> Self {
+        Extra(None)
+    }
+
+    /// The member of this name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.as_ref()?.get(name)
+    }
+
+    /// The member of this name as a type of yours; `None` when it is missing, null or of another shape.
+    pub fn get_as<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        T::deserialize(self.get(name)?).ok()
+    }
+
+    /// Sets a member, and returns the one it replaces.
+    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
+        self.0.get_or_insert_default().insert(name.into(), value.into())
+    }
+
+    /// Takes a member out.
+    pub fn remove(&mut self, name: &str) -> Option<Value> {
+        self.0.as_mut()?.remove(name)
+    }
+
+    /// True when there is a member of this name.
+    pub fn contains_key(&self, name: &str) -> bool {
+        match &self.0 {
+            None => false,
+            Some(members) => members.contains_key(name),
+        }
+    }
+
+    /// All members.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().flat_map(|members| members.iter().map(|(name, value)| (name.as_str(), value)))
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |members| members.len())
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Extra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<N: Into<String>, V: Into<Value>> FromIterator<(N, V)> for Extra {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(members: I) -> Self {
+        let mut extra = Extra::new();
+        extra.extend(members);
+        extra
+    }
+}
+
+impl<N: Into<String>, V: Into<Value>> Extend<(N, V)> for Extra {
+    fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, members: I) {
+        for (name, value) in members {
+            self.insert(name, value);
+        }
+    }
+}
+
+impl From<Map<String, Value>> for Extra {
+    fn from(members: Map<String, Value>) -> Self {
+        Extra(if members.is_empty() { None } else { Some(Box::new(members)) })
+    }
+}
+
+impl From<Extra> for Map<String, Value> {
+    fn from(extra: Extra) -> Self {
+        extra.0.map_or_else(Map::new, |members| *members)
+    }
+}
+
+impl Serialize for Extra {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Extra {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Map::deserialize(deserializer).map(Extra::from)
+    }
+}
+
+impl Wire for Extra {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::Object(members) => Read::Value(Extra::from(members)),
+            Value::Null => Read::Value(Extra::new()),
+            other => Read::Odd(other),
+        })
+    }
+
+    fn blank() -> Self {
+        Extra::new()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+}

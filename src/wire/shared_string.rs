@@ -1,0 +1,143 @@
+//! Text that repeats in every chunk of a stream, held once.
+
+use std::borrow::{Borrow, Cow};
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{Read, Wire, odd_map, odd_seq};
+
+/// Text that repeats in every chunk of a stream (its id, its model): cloning shares it. Reads like a `&str`.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SharedString(Option<Arc<str>>);
+
+impl SharedString {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+/// The last few texts of this thread: chunks of one stream repeat theirs, so that a look here saves an allocation.
+const SLOTS: usize = 16;
+/// Longer texts do not repeat.
+const LONGEST: usize = 128;
+
+thread_local! {
+    static RECENT: RefCell<[Option<Arc<str>>; SLOTS]> = const { RefCell::new([const { None }; SLOTS]) };
+}
+
+fn shared(text: &str) -> SharedString {
+    let bytes = text.as_bytes();
+    let Some(last) = bytes.last() else { return SharedString(None) };
+    if bytes.len() > LONGEST {
+        return SharedString(Some(Arc::from(text)));
+    }
+    RECENT.with_borrow_mut(|recent| {
+        let slot = recent.get_mut((bytes.len() ^ usize::from(*last)) % SLOTS);
+        match slot {
+            Some(Some(known)) if **known == *text => SharedString(Some(known.clone())),
+            Some(slot) => SharedString(Some(slot.insert(Arc::from(text)).clone())),
+            None => SharedString(Some(Arc::from(text))),
+        }
+    })
+}
+
+impl From<&str> for SharedString {
+    fn from(text: &str) -> Self {
+        shared(text)
+    }
+}
+
+impl From<String> for SharedString {
+    fn from(text: String) -> Self {
+        shared(&text)
+    }
+}
+
+impl From<SharedString> for String {
+    fn from(text: SharedString) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
+impl Deref for SharedString {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for SharedString {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Borrow<str> for SharedString {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl fmt::Debug for SharedString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for SharedString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl PartialEq<str> for SharedString {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for SharedString {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl Serialize for SharedString {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedString {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer).map(|text| shared(&text))
+    }
+}
+
+impl Wire for SharedString {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
+        visit_json! { SharedString:
+            visit_str(v: &str) => Read::Value(shared(v));
+            visit_u64(v: u64) => Read::Value(shared(&v.to_string()));
+            visit_i64(v: i64) => Read::Value(shared(&v.to_string()));
+            visit_f64(v: f64) => Read::Value(shared(&v.to_string()));
+            visit_bool(v: bool) => Read::Value(shared(if v { "true" } else { "false" }));
+        }
+        deserializer.deserialize_any(Json)
+    }
+
+    fn blank() -> Self {
+        SharedString(None)
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+}
