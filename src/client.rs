@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::Download;
 use crate::call::{Call, parse_header};
 use crate::error::{Error, Result};
+use crate::provider::{KeyUse, Provider};
 use crate::stream::{EventStream, open_any};
 use crate::transport::form::Form;
 use crate::transport::http::{HttpService, OwnService};
@@ -386,9 +387,55 @@ impl ClientBuilder {
         self
     }
 
-    pub(crate) fn deployment(mut self, deployment: Deployment) -> Self {
-        self.deployment = deployment;
+    /// Takes a provider's base URL and the way it asks for its key. Reads no environment variable; see
+    /// [`ClientBuilder::for_provider`] for that.
+    pub fn provider(mut self, provider: Provider) -> Self {
+        self.base_url = Cow::Borrowed(provider.base_url());
+        self.base64_embeddings = Some(provider.has_base64_embeddings());
+        self.key_header = match provider.key_use() {
+            KeyUse::ApiKey => KeyHeader::Named(HeaderName::from_static("api-key")),
+            _ => KeyHeader::Bearer,
+        };
+        self.deployment = match provider {
+            Provider::AzureClassic => Deployment::OfModel,
+            _ => Deployment::None,
+        };
         self
+    }
+
+    /// Azure OpenAI by its v1 routes: `{endpoint}/openai/v1`. The model of a request is the name of your deployment.
+    pub fn azure(self, endpoint: impl AsRef<str>) -> Self {
+        let endpoint = endpoint.as_ref().trim_end_matches('/').to_owned();
+        self.provider(Provider::Azure).base_url(endpoint + "/openai/v1")
+    }
+
+    /// Azure OpenAI by its older routes: `{endpoint}/openai/deployments/{model}/…?api-version={version}`.
+    pub fn azure_classic(self, endpoint: impl AsRef<str>, api_version: impl Into<String>) -> Self {
+        let endpoint = endpoint.as_ref().trim_end_matches('/').to_owned();
+        self.provider(Provider::AzureClassic).base_url(endpoint + "/openai").query("api-version", api_version)
+    }
+
+    /// Uses one deployment for all models, on Azure's older routes.
+    pub fn azure_deployment(mut self, name: impl Into<String>) -> Self {
+        self.deployment = Deployment::Fixed(name.into());
+        self
+    }
+
+    /// A token of Microsoft Entra in place of a key: sent as `Authorization: Bearer`. For tokens that expire, use
+    /// [`entra_token_provider`](Self::entra_token_provider).
+    pub fn entra_token(mut self, token: impl Into<String>) -> Self {
+        self.key_header = KeyHeader::Bearer;
+        self.api_key(token)
+    }
+
+    /// A function that gives a token of Microsoft Entra, asked at each attempt.
+    pub fn entra_token_provider<F, R>(mut self, provide: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<String, BoxError>> + Send + 'static,
+    {
+        self.key_header = KeyHeader::Bearer;
+        self.api_key_provider(provide)
     }
 
     /// Limits the making of a connection. 5 s without this. Not used with a client or service of your own.
@@ -508,6 +555,6 @@ impl fmt::Debug for ClientBuilder {
 }
 
 /// A variable that is set to something.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }

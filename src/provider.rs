@@ -1,0 +1,303 @@
+//! Servers as data: [`Provider`].
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::client::{Client, ClientBuilder, variable};
+use crate::error::{Error, Result};
+
+/// How a provider asks for its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyUse {
+    /// No key; one that is sent is ignored.
+    None,
+    /// A key only where the server was started with one.
+    Optional,
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// `api-key: KEY`, or a bearer token of Microsoft Entra.
+    ApiKey,
+}
+
+/// What is known about a provider.
+struct Preset {
+    name: &'static str,
+    title: &'static str,
+    base_url: &'static str,
+    key_use: KeyUse,
+    key_variables: &'static [&'static str],
+    /// Variable of the address, and the path that it leaves out.
+    base_url_variable: Option<(&'static str, &'static str)>,
+    gaps: &'static [&'static str],
+}
+
+macro_rules! providers {
+    ($(
+        $(#[$meta:meta])*
+        $variant:ident = $name:literal, $title:literal, $base_url:literal, $key_use:ident, [$($key:literal),*]
+        $(, from $variable:literal + $path:literal)? ;
+        $($gap:literal),*
+    ;)+) => {
+        /// A server, or a kind of server, with its base URL, its key variable and its known gaps.
+        ///
+        /// ```
+        /// use openai_compatible::Provider;
+        ///
+        /// let provider: Provider = "groq".parse().unwrap();
+        /// assert_eq!(provider, Provider::Groq);
+        /// for provider in Provider::ALL {
+        ///     println!("{:12} {:50} {:?}", provider.name(), provider.base_url(), provider.key_variables());
+        /// }
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Provider {
+            $( $(#[$meta])* $variant, )+
+        }
+
+        impl Provider {
+            /// All of them.
+            pub const ALL: &[Provider] = &[$( Provider::$variant ),+];
+
+            fn preset(self) -> &'static Preset {
+                match self {$(
+                    Provider::$variant => &Preset {
+                        name: $name,
+                        title: $title,
+                        base_url: $base_url,
+                        key_use: KeyUse::$key_use,
+                        key_variables: &[$($key),*],
+                        base_url_variable: providers!(@from $($variable, $path)?),
+                        gaps: &[$($gap),*],
+                    },
+                )+}
+            }
+        }
+    };
+    (@from) => { None };
+    (@from $variable:literal, $path:literal) => { Some(($variable, $path)) };
+}
+
+// Sources: the providers' own documentation, as of 2026-11-21; `docs/providers.md` says what was verified how.
+providers! {
+    /// api.openai.com.
+    OpenAi = "openai", "OpenAI", "https://api.openai.com/v1", Bearer, ["OPENAI_API_KEY"], from "OPENAI_BASE_URL" + "";
+    ;
+    /// Azure OpenAI by its v1 routes. Put your resource into the base URL, or set `AZURE_OPENAI_ENDPOINT`.
+    Azure = "azure", "Azure OpenAI", "https://{resource}.openai.azure.com/openai/v1", ApiKey,
+        ["AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"], from "AZURE_OPENAI_ENDPOINT" + "/openai/v1";
+    "no moderations", "the model is the name of your deployment";
+    /// Azure OpenAI by its older routes: the deployment in the path, `api-version` in the query (`OPENAI_API_VERSION`).
+    AzureClassic = "azure-classic", "Azure OpenAI (classic)", "https://{resource}.openai.azure.com/openai", ApiKey,
+        ["AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"], from "AZURE_OPENAI_ENDPOINT" + "/openai";
+    "no moderations", "the model is the name of your deployment", "needs an API version";
+    /// groq.com.
+    Groq = "groq", "Groq", "https://api.groq.com/openai/v1", Bearer, ["GROQ_API_KEY"], from "GROQ_BASE_URL" + "/openai/v1";
+    "no embeddings, completions or images", "n is 1", "logprobs and logit_bias are refused";
+    /// openrouter.ai.
+    OpenRouter = "openrouter", "OpenRouter", "https://openrouter.ai/api/v1", Bearer, ["OPENROUTER_API_KEY"];
+    "no batches or files of its own", "errors may come with status 200";
+    /// Ollama on this machine.
+    Ollama = "ollama", "Ollama", "http://localhost:11434/v1", None, [], from "OLLAMA_HOST" + "/v1";
+    "no files, batches or speech", "tool_choice, logit_bias, user and n are ignored", "images as base64 only";
+    /// vLLM.
+    Vllm = "vllm", "vLLM", "http://localhost:8000/v1", Optional, ["VLLM_API_KEY"];
+    "no files, batches, speech or images";
+    /// The server of llama.cpp.
+    LlamaCpp = "llamacpp", "llama.cpp", "http://localhost:8080/v1", Optional, ["LLAMA_API_KEY"];
+    "no files, batches, audio or images";
+    /// LM Studio.
+    LmStudio = "lmstudio", "LM Studio", "http://localhost:1234/v1", Optional, ["LM_API_TOKEN"];
+    "no files, batches, audio or images";
+    /// The LiteLLM proxy.
+    LiteLlm = "litellm", "LiteLLM", "http://localhost:4000/v1", Bearer, ["LITELLM_API_KEY"];
+    "what works depends on the model behind it";
+    /// together.ai.
+    Together = "together", "Together", "https://api.together.xyz/v1", Bearer, ["TOGETHER_API_KEY"], from "TOGETHER_BASE_URL" + "";
+    "logprobs is a number", "batches have a shape of their own";
+    /// fireworks.ai.
+    Fireworks = "fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", Bearer, ["FIREWORKS_API_KEY"];
+    "no files, batches or speech", "images on routes of their own";
+    /// deepseek.com.
+    DeepSeek = "deepseek", "DeepSeek", "https://api.deepseek.com", Bearer, ["DEEPSEEK_API_KEY"];
+    "no embeddings, batches, audio or images", "completions below /beta";
+    /// mistral.ai.
+    Mistral = "mistral", "Mistral", "https://api.mistral.ai/v1", Bearer, ["MISTRAL_API_KEY"];
+    "no completions, speech or images", "random_seed in place of seed", "tool call ids have 9 characters",
+    "batches have a shape of their own";
+    /// Gemini by its OpenAI routes.
+    Gemini = "gemini", "Gemini", "https://generativelanguage.googleapis.com/v1beta/openai", Bearer,
+        ["GEMINI_API_KEY", "GOOGLE_API_KEY"];
+    "no completions or audio", "unknown request fields are refused", "tool calls end with stop";
+    /// x.ai.
+    XAi = "xai", "xAI", "https://api.x.ai/v1", Bearer, ["XAI_API_KEY"];
+    "no embeddings", "errors may come with status 200";
+    /// cerebras.ai.
+    Cerebras = "cerebras", "Cerebras", "https://api.cerebras.ai/v1", Bearer, ["CEREBRAS_API_KEY"], from "CEREBRAS_BASE_URL" + "/v1";
+    "no embeddings, files, batches, audio or images";
+    /// SGLang.
+    SgLang = "sglang", "SGLang", "http://localhost:30000/v1", Optional, [];
+    "no speech or images", "errors of streams may come with status 200";
+    /// Text Generation Inference of Hugging Face.
+    Tgi = "tgi", "TGI", "http://localhost:8080/v1", Optional, ["HF_TOKEN"];
+    "chat, completions and models only";
+    /// LocalAI.
+    LocalAi = "localai", "LocalAI", "http://localhost:8080/v1", Optional, ["LOCALAI_API_KEY"];
+    "no files or batches";
+    /// Claude by Anthropic's OpenAI routes.
+    Anthropic = "anthropic", "Anthropic", "https://api.anthropic.com/v1", Bearer, ["ANTHROPIC_API_KEY"];
+    "chat only", "n is 1", "response_format, seed and logprobs are ignored";
+    /// mistral.rs.
+    MistralRs = "mistralrs", "mistral.rs", "http://localhost:1234/v1", Optional, [];
+    "no files, batches or audio";
+    /// perplexity.ai.
+    Perplexity = "perplexity", "Perplexity", "https://api.perplexity.ai", Bearer, ["PERPLEXITY_API_KEY"];
+    "chat only", "usage is cumulative in every chunk";
+    /// moonshot.ai.
+    Moonshot = "moonshot", "Moonshot", "https://api.moonshot.ai/v1", Bearer, ["MOONSHOT_API_KEY"];
+    "no embeddings, batches, audio or images";
+    /// Alibaba Cloud's DashScope, international.
+    DashScope = "dashscope", "DashScope", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Bearer, ["DASHSCOPE_API_KEY"];
+    "no speech or images";
+    /// deepinfra.com.
+    DeepInfra = "deepinfra", "DeepInfra", "https://api.deepinfra.com/v1/openai", Bearer, ["DEEPINFRA_API_KEY"];
+    "no files or batches";
+    /// The router of Hugging Face.
+    HuggingFace = "huggingface", "Hugging Face", "https://router.huggingface.co/v1", Bearer, ["HF_TOKEN"];
+    "chat and models only";
+    /// The AI Gateway of Vercel.
+    Vercel = "vercel", "Vercel AI Gateway", "https://ai-gateway.vercel.sh/v1", Bearer, ["AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"];
+    "no files, batches or audio";
+}
+
+impl Provider {
+    /// Short name, as [`FromStr`] reads it.
+    pub fn name(self) -> &'static str {
+        self.preset().name
+    }
+
+    /// Name as the provider writes it.
+    pub fn title(self) -> &'static str {
+        self.preset().title
+    }
+
+    /// Base URL. Those of Azure hold `{resource}` in place of yours.
+    pub fn base_url(self) -> &'static str {
+        self.preset().base_url
+    }
+
+    /// How it asks for its key.
+    pub fn key_use(self) -> KeyUse {
+        self.preset().key_use
+    }
+
+    /// Environment variables that hold its key; the first that is set counts.
+    pub fn key_variables(self) -> &'static [&'static str] {
+        self.preset().key_variables
+    }
+
+    /// Environment variable that holds its address.
+    pub fn base_url_variable(self) -> Option<&'static str> {
+        self.preset().base_url_variable.map(|(name, _)| name)
+    }
+
+    /// What it is known not to have, or to do otherwise.
+    pub fn gaps(self) -> &'static [&'static str] {
+        self.preset().gaps
+    }
+
+    /// True when it is known to send embeddings as base64.
+    pub(crate) fn has_base64_embeddings(self) -> bool {
+        // Seen from the real server, or in the official clients of these.
+        matches!(self, Provider::OpenAi | Provider::Azure | Provider::AzureClassic | Provider::LlamaCpp)
+    }
+
+    /// The base URL out of the environment, where it is set.
+    fn base_url_from_env(self) -> Option<String> {
+        let (name, path) = self.preset().base_url_variable?;
+        let mut url = variable(name)?;
+        if !url.contains("://") {
+            // OLLAMA_HOST is the address to listen on: `0.0.0.0:11434`.
+            url = format!("http://{}", url.replace("0.0.0.0", "127.0.0.1"));
+        }
+        let url = url.trim_end_matches('/');
+        Some(if url.ends_with(path) { url.to_owned() } else { format!("{url}{path}") })
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.title())
+    }
+}
+
+impl FromStr for Provider {
+    type Err = Error;
+
+    /// Reads a name in any case, with or without spaces, dots and dashes: `OpenAI`, `llama.cpp`, `lm-studio`.
+    fn from_str(name: &str) -> Result<Self> {
+        let plain = |name: &str| -> String {
+            name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+        };
+        let wanted = plain(name);
+        let mut all = Provider::ALL.iter().copied();
+        all.find(|known| plain(known.name()) == wanted || plain(known.title()) == wanted).ok_or_else(|| {
+            let known: Vec<_> = Provider::ALL.iter().map(|known| known.name()).collect();
+            Error::config(format!("no provider is named `{}`; known are {}", name.escape_debug(), known.join(", ")))
+        })
+    }
+}
+
+impl Client {
+    /// A client of a provider, its key out of the provider's own environment variable.
+    ///
+    /// ```no_run
+    /// # fn main() -> openai_compatible::Result<()> {
+    /// use openai_compatible::{Client, Provider};
+    ///
+    /// let client = Client::for_provider(Provider::Groq)?; // GROQ_API_KEY
+    /// # let _ = client; Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the key is needed and not set; the error names the variable.
+    pub fn for_provider(provider: Provider) -> Result<Self> {
+        ClientBuilder::for_provider(provider)?.build()
+    }
+}
+
+impl ClientBuilder {
+    /// Starts from a provider and its environment variables.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the key is needed and not set; the error names the variable.
+    pub fn for_provider(provider: Provider) -> Result<Self> {
+        let mut builder = ClientBuilder::default().provider(provider);
+        if let Some(url) = provider.base_url_from_env() {
+            builder = builder.base_url(url);
+        } else if provider.base_url().contains('{') {
+            let name = provider.base_url_variable().unwrap_or_default();
+            return Err(Error::config(format!("set {name} to the address of your {provider} resource")));
+        }
+        if provider == Provider::AzureClassic {
+            let version = variable("OPENAI_API_VERSION").ok_or_else(|| {
+                Error::config("set OPENAI_API_VERSION, such as 2024-10-21, to use Azure's classic routes")
+            })?;
+            builder = builder.query("api-version", version);
+        }
+        let found = provider.key_variables().iter().find_map(|name| Some((*name, variable(name)?)));
+        match (found, provider.key_use()) {
+            (Some((name, token)), _) if name.ends_with("_AD_TOKEN") => Ok(builder.entra_token(token)),
+            (Some((_, key)), _) => Ok(builder.api_key(key)),
+            (None, KeyUse::Bearer | KeyUse::ApiKey) => {
+                let names = provider.key_variables().join(" or ");
+                Err(Error::config(format!("set {names} to use {provider}")))
+            }
+            (None, _) => Ok(builder),
+        }
+    }
+}
