@@ -1,4 +1,4 @@
-//! A typed async client for every server that speaks the OpenAI API: change the base URL, keep the code.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]
