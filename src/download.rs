@@ -27,10 +27,12 @@ pub struct Download {
     body: Option<ResponseBody>,
     length: Option<u64>,
     received: u64,
-    progress: Option<Box<dyn FnMut(u64, Option<u64>) + Send>>,
+    progress: Option<Progress>,
     idle_timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
+
+type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
 
 impl Download {
     pub(crate) fn open(answer: &mut Answer) -> Result<Self> {

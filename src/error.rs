@@ -137,6 +137,16 @@ impl Error {
         self
     }
 
+    /// Puts what else is known in front of what failed.
+    pub(crate) fn with_context(mut self, context: String) -> Self {
+        self.0.message = match &*self.0.message {
+            "" => context,
+            message => format!("{context}: {message}"),
+        }
+        .into();
+        self
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.0.message
     }

@@ -33,6 +33,8 @@ use crate::wire::{Read, Wire};
 pub struct EventStream<T> {
     reader: Box<Reader>,
     decode: DecodeEvent<T>,
+    /// An item that was read and not yet given.
+    unread: Option<Box<T>>,
 }
 
 /// How an event, or a whole JSON body that came in place of events, becomes an item.
@@ -322,7 +324,15 @@ impl<T> EventStream<T> {
         std::future::poll_fn(|context| self.poll_item(context)).await.transpose()
     }
 
+    /// Gives an item back, to be read next.
+    pub(crate) fn push_back(&mut self, item: T) {
+        self.unread = Some(Box::new(item));
+    }
+
     fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        if let Some(item) = self.unread.take() {
+            return Poll::Ready(Some(Ok(*item)));
+        }
         let error = loop {
             if let Some(error) = self.reader.failed.take() {
                 break error;
@@ -371,13 +381,13 @@ impl<T> fmt::Debug for EventStream<T> {
 /// Opens a stream of this crate's items.
 pub(crate) fn open<T: StreamItem>(answer: &mut Answer) -> Result<EventStream<T>> {
     let decode = DecodeEvent { event: decode_item::<T>, whole: decode_whole::<T> };
-    Ok(EventStream { reader: Box::new(Reader::new(answer, false)), decode })
+    Ok(EventStream { reader: Box::new(Reader::new(answer, false)), decode, unread: None })
 }
 
 /// Opens a stream of the caller's items.
 pub(crate) fn open_any<T: DeserializeOwned>(answer: &mut Answer) -> Result<EventStream<T>> {
     let decode = DecodeEvent { event: decode_any::<T>, whole: decode_any_whole::<T> };
-    Ok(EventStream { reader: Box::new(Reader::new(answer, true)), decode })
+    Ok(EventStream { reader: Box::new(Reader::new(answer, true)), decode, unread: None })
 }
 
 fn decode_item<T: StreamItem>(reader: &mut Reader, event: &Event) -> Step<T> {

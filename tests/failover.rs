@@ -1,0 +1,93 @@
+//! Several targets behind one call.
+
+use std::time::Duration;
+
+use openai_compatible::chat::{ChatRequest, Message};
+use openai_compatible::{Client, ErrorKind, Failover, Target};
+use serde_json::json;
+
+mod support;
+use support::{Reply, Server, refused_url};
+
+fn target(url: String, model: &str) -> Target {
+    Target::new(Client::builder().base_url(url).build().unwrap(), model).name(model)
+}
+
+fn request() -> ChatRequest {
+    ChatRequest::new("any", [Message::user("Hi")])
+}
+
+fn answer(text: &str) -> Reply {
+    Reply::ok_json(&json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_target_that_can_answers_with_its_own_model() {
+    let busy = Server::start([Reply::status(429).json(&json!({"error": {"message": "slow down"}}))]).await;
+    let good = Server::start([answer("hello")]).await;
+    let targets =
+        Failover::new([target(refused_url(), "dead"), target(busy.url(), "busy"), target(good.url(), "good")]);
+    let reply = targets.chat(request()).await.unwrap();
+    assert_eq!((reply.target(), &*reply.text()), ("good", "hello"));
+    let failures: Vec<_> = reply.failures().map(|(name, error)| (name.to_owned(), error.kind())).collect();
+    assert_eq!(failures, [("dead".to_owned(), ErrorKind::Connect), ("busy".to_owned(), ErrorKind::Api)]);
+    assert_eq!(good.requests()[0].json()["model"], "good");
+    assert_eq!(busy.requests().len(), 1, "a target that is not the last is tried once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_target_rests_and_is_asked_again_later() {
+    let first = Server::start([Reply::status(503), answer("back")]).await;
+    let second = Server::start([answer("second")]).await;
+    let targets =
+        Failover::new([target(first.url(), "first"), target(second.url(), "second")]).rest(Duration::from_secs(60));
+    assert_eq!(targets.chat(request()).await.unwrap().target(), "second");
+    assert_eq!(targets.chat(request()).await.unwrap().target(), "second");
+    assert_eq!(first.requests().len(), 1);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(targets.chat(request()).await.unwrap().target(), "first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mistake_of_the_request_is_not_carried_on() {
+    let strict = Server::start([Reply::status(400).json(&json!({"error": {"message": "bad temperature"}}))]).await;
+    let other = Server::start([answer("no")]).await;
+    let targets = Failover::new([target(strict.url(), "strict"), target(other.url(), "other")]);
+    let error = targets.chat(request()).await.unwrap_err();
+    assert_eq!(error.status().unwrap(), 400);
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nobody_answers_the_error_says_what_each_said() {
+    let missing = Server::start([Reply::status(404).json(&json!({"error": {"message": "no such model"}}))]).await;
+    let targets = Failover::new([target(missing.url(), "missing"), target(refused_url(), "dead")]);
+    let error = targets.chat(request()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    let text = error.to_string();
+    assert!(text.contains("missing") && text.contains("no such model") && text.contains("dead"), "{text}");
+    assert_eq!(Failover::new([]).chat(request()).await.unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_moves_on_before_its_first_chunk_and_never_after() {
+    let chunk = |text: &str| format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"content": text}}]}));
+    let failing = Server::start([Reply::sse("data: {\"error\":{\"message\":\"overloaded\"}}\n\n")]).await;
+    let cut = Server::start([Reply::sse(&chunk("half"))]).await;
+    let spare = Server::start([answer("unused")]).await;
+    let targets =
+        Failover::new([target(failing.url(), "failing"), target(cut.url(), "cut"), target(spare.url(), "spare")]);
+    let mut stream = targets.stream(request()).await.unwrap();
+    assert_eq!(stream.target(), "cut");
+    assert_eq!(stream.try_next().await.unwrap().unwrap().text(), "half");
+    assert_eq!(stream.try_next().await.unwrap_err().kind(), ErrorKind::Stream);
+    assert!(spare.requests().is_empty());
+}
+
+#[tokio::test]
+async fn its_futures_can_be_spawned() {
+    let good = Server::start([answer("hello")]).await;
+    let targets = Failover::new([target(good.url(), "good")]);
+    let spawned = tokio::spawn(async move { targets.chat(request()).await.map(|reply| reply.text().into_owned()) });
+    assert_eq!(spawned.await.unwrap().unwrap(), "hello");
+}
