@@ -12,6 +12,7 @@ mod error;
 mod failover;
 mod file_source;
 mod page;
+pub mod probe;
 mod provider;
 mod resources;
 mod stream;
