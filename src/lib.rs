@@ -37,3 +37,24 @@ pub use wire::{Extra, SharedString};
 pub mod sse {
     pub use crate::transport::sse::{Decoder, Event, EventTooLarge};
 }
+
+/// The guides, so that their code is compiled.
+#[cfg(doctest)]
+mod guides {
+    macro_rules! guides {
+        ($($name:ident = $path:literal;)+) => {$(
+            #[doc = include_str!(concat!("../docs/", $path))]
+            mod $name {}
+        )+};
+    }
+    guides! {
+        architecture = "architecture.md";
+        design = "design.md";
+        errors_and_retries = "errors-and-retries.md";
+        getting_started = "getting-started.md";
+        providers = "providers.md";
+        security = "security.md";
+        streaming = "streaming.md";
+        timeouts = "timeouts.md";
+    }
+}
