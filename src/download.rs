@@ -96,21 +96,28 @@ impl Download {
     ///
     /// [`ErrorKind::Config`] when the file cannot be written.
     pub async fn save_to(mut self, path: impl AsRef<Path>) -> Result<u64> {
-        let path = path.as_ref();
-        let unwritable = |error: std::io::Error| {
-            Error::config(format!("the file `{}` cannot be written: {error}", path.display())).with_source(error)
-        };
-        let part = Part::beside(path);
-        let mut file = tokio::fs::File::create(&part.path).await.map_err(unwritable)?;
-        while let Some(piece) = self.next().await {
-            file.write_all(&piece?).await.map_err(unwritable)?;
-        }
-        file.flush().await.map_err(unwritable)?;
-        drop(file);
-        tokio::fs::rename(&part.path, path).await.map_err(unwritable)?;
-        part.keep();
-        Ok(self.received)
+        save(path.as_ref(), &mut self).await
     }
+}
+
+/// Writes the pieces of a file, and gives its length in bytes.
+pub(crate) async fn save(path: &Path, mut pieces: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<u64> {
+    let unwritable = |error: std::io::Error| {
+        Error::config(format!("the file `{}` cannot be written: {error}", path.display())).with_source(error)
+    };
+    let part = Part::beside(path);
+    let mut file = tokio::fs::File::create(&part.path).await.map_err(unwritable)?;
+    let mut length = 0;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        file.write_all(&piece).await.map_err(unwritable)?;
+        length += piece.len() as u64;
+    }
+    file.flush().await.map_err(unwritable)?;
+    drop(file);
+    tokio::fs::rename(&part.path, path).await.map_err(unwritable)?;
+    part.keep();
+    Ok(length)
 }
 
 /// A file that is removed unless it is kept.

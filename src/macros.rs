@@ -382,7 +382,7 @@ macro_rules! open_union {
 
         impl $crate::wire::Wire for $name {
             fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
-                let mut members = match serde_json::Value::deserialize(deserializer)? {
+                let mut members = match <serde_json::Value as serde::Deserialize>::deserialize(deserializer)? {
                     serde_json::Value::Object(members) => members,
                     other => return Ok($crate::wire::Read::Odd(other)),
                 };

@@ -502,13 +502,28 @@ pub(crate) fn is_added(added: Added<'_>, name: &str) -> bool {
     added.iter().any(|(key, _)| *key == name)
 }
 
+impl<R: Fields> Fields for With<'_, R> {
+    fn write<M: SerializeMap>(&self, map: &mut M, without: Added<'_>) -> Result<(), M::Error> {
+        let both: Vec<_>;
+        let left_out = match without {
+            [] => self.added,
+            _ => {
+                both = self.added.iter().chain(without).cloned().collect();
+                &both
+            }
+        };
+        self.request.write(map, left_out)?;
+        for (key, value) in self.added.iter().filter(|(key, value)| !value.is_null() && !is_added(without, key)) {
+            map.serialize_entry(key, value)?;
+        }
+        Ok(())
+    }
+}
+
 impl<R: Fields> Serialize for With<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        self.request.write(&mut map, self.added)?;
-        for (key, value) in self.added.iter().filter(|(_, value)| !value.is_null()) {
-            map.serialize_entry(key, value)?;
-        }
+        self.write(&mut map, &[])?;
         map.end()
     }
 }

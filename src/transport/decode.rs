@@ -63,6 +63,32 @@ impl Whole {
         self.error(ErrorKind::Decode, format!("it has no `{root}`"))
     }
 
+    /// Media type without its parameters.
+    pub(crate) fn media_type(&self) -> &str {
+        let value = self.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.media_type().to_ascii_lowercase().ends_with("json")
+    }
+
+    pub(crate) fn is_html(&self) -> bool {
+        self.media_type().eq_ignore_ascii_case("text/html")
+    }
+
+    /// JSON or a web page in place of what was asked for: often an error with a good status.
+    pub(crate) fn in_place_of(&self, wanted: &str) -> Error {
+        let text = self.text();
+        match serde_json::from_str::<Value>(&text) {
+            Ok(value) if !value.is_string() => match ApiError::from_value(&value) {
+                Some(api) if value.get("choices").is_none() => self.error(ErrorKind::Api, "").with_api(api),
+                _ => self.error(ErrorKind::Decode, format!("a JSON body came in place of {wanted}")),
+            },
+            _ => self.error(ErrorKind::Decode, format!("a body came in place of {wanted}: {}", start_of(&text))),
+        }
+    }
+
     fn undecodable(&self, text: &str, error: &serde_json::Error) -> Error {
         let what = if text.trim().is_empty() {
             "its body is empty".into()

@@ -43,13 +43,15 @@ pub(crate) enum Expect {
     Whole,
     /// Its headers: the body is handed out as it comes.
     Open,
+    /// As `Open`, but all of it when it is JSON or a web page: those come in place of a media file.
+    Media,
 }
 
 /// A reply with a good status.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) whole: Whole,
-    /// The unread body, for [`Expect::Open`].
+    /// The unread body, unless the road has read it.
     pub(crate) open: Option<ResponseBody>,
     /// What this is the answer to.
     pub(crate) asked: Option<Asked>,
@@ -224,7 +226,8 @@ async fn exchange(
     let mut unread = None;
     match expect {
         Expect::Open => unread = Some(open),
-        Expect::Whole => whole.body = read_whole(&whole, &mut open, settings.max_reply_size).await?,
+        Expect::Media if !whole.is_json() && !whole.is_html() => unread = Some(open),
+        Expect::Whole | Expect::Media => whole.body = read_whole(&whole, &mut open, settings.max_reply_size).await?,
     }
     Ok(Answer {
         whole,
