@@ -2,3 +2,6 @@
 
 pub mod audio;
 pub mod chat;
+pub mod completions;
+pub mod embeddings;
+pub mod models;
