@@ -481,7 +481,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Asks for embeddings as base64, a third of the size, where a request does not say how. Set by the presets of
+    /// Asks for embeddings as base64, less than half the size, where a request does not say how. Set by the presets of
     /// servers that are known to have it.
     pub fn base64_embeddings(mut self, ask: bool) -> Self {
         self.base64_embeddings = Some(ask);

@@ -110,6 +110,17 @@ where
     }
 }
 
+/// Reads a value, then gives it to a function: for a list that has an order to be kept.
+pub(crate) struct SeedThen<T>(pub(crate) fn(T) -> T);
+
+impl<'de, T: Wire> DeserializeSeed<'de> for SeedThen<T> {
+    type Value = Read<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read<T>, D::Error> {
+        Ok(T::read(deserializer)?.map(self.0))
+    }
+}
+
 /// A member's name, borrowed from the input where it can be.
 pub(crate) struct Key;
 

@@ -30,6 +30,7 @@ mod reply;
 mod tool;
 
 pub use self::accumulate::Accumulator;
+pub(crate) use self::accumulate::replace_extra;
 pub use self::chunk::{AudioDelta, ChatChunk, ChatStream, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta};
 pub use self::message::{
     Annotation, AssistantMessage, AudioPart, AudioReply, Content, FileInput, FilePart, FunctionMessage, ImageDetail,
