@@ -136,7 +136,7 @@ impl<T> Call<T> {
         let mut answer = send(asked, self.expect).await?;
         match (self.decode)(&mut answer) {
             Ok(value) => Ok((value, answer)),
-            Err(error) => Err(error.with_attempts(answer.attempts)),
+            Err(error) => Err(error.redact(&answer.whole.secrets).with_attempts(answer.attempts)),
         }
     }
 }
@@ -145,7 +145,7 @@ impl<T: 'static> Call<T> {
     /// Sends the call and gives the value with what came around it: status, headers, request id, rate limits, body.
     pub async fn with_response(self) -> Result<Response<T>> {
         let (value, answer) = self.run().await?;
-        let Answer { whole: Whole { status, headers, body }, attempts, elapsed, .. } = answer;
+        let Answer { whole: Whole { status, headers, body, .. }, attempts, elapsed, .. } = answer;
         Ok(Response { value, status, headers, body, attempts, elapsed })
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ pub struct Download {
     body: Option<ResponseBody>,
     length: Option<u64>,
     received: u64,
-    progress: Option<Progress>,
+    /// Never locked: it lets downloads be shared between threads.
+    progress: Option<Mutex<Progress>>,
     idle_timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -65,7 +67,7 @@ impl Download {
 
     /// Calls a function with the bytes received so far and the length, while the file arrives.
     pub fn on_progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
-        self.progress = Some(Box::new(progress));
+        self.progress = Some(Mutex::new(Box::new(progress)));
         self
     }
 
@@ -157,7 +159,7 @@ impl Stream for Download {
                 this.timer = None;
                 this.received += piece.len() as u64;
                 if let Some(progress) = &mut this.progress {
-                    progress(this.received, this.length);
+                    progress.get_mut().unwrap_or_else(PoisonError::into_inner)(this.received, this.length);
                 }
                 return Poll::Ready(Some(Ok(piece)));
             }
@@ -177,7 +179,7 @@ impl Stream for Download {
             }
         };
         this.body = None;
-        Poll::Ready(Some(Err(failure)))
+        Poll::Ready(Some(Err(failure.redact(&this.head.secrets))))
     }
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{ApiError, Error, ErrorKind, Result};
+use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
 use crate::wire::{Read, Reply, Wire};
 
 /// A whole reply.
@@ -16,6 +16,8 @@ pub(crate) struct Whole {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// What errors about this reply must not show.
+    pub(crate) secrets: Secrets,
 }
 
 impl Whole {
@@ -85,7 +87,10 @@ impl Whole {
                 Some(api) if value.get("choices").is_none() => self.error(ErrorKind::Api, "").with_api(api),
                 _ => self.error(ErrorKind::Decode, format!("a JSON body came in place of {wanted}")),
             },
-            _ => self.error(ErrorKind::Decode, format!("a body came in place of {wanted}: {}", start_of(&text))),
+            _ => self.error(
+                ErrorKind::Decode,
+                format!("a body came in place of {wanted}: {}", start_of(&self.secrets.hide(&text))),
+            ),
         }
     }
 
@@ -93,7 +98,7 @@ impl Whole {
         let what = if text.trim().is_empty() {
             "its body is empty".into()
         } else if text.trim_start().starts_with('<') {
-            format!("it is a web page, not JSON: {}", start_of(text)).into()
+            format!("it is a web page, not JSON: {}", start_of(&self.secrets.hide(text))).into()
         } else {
             describe(error, Some(text))
         };
@@ -148,8 +153,15 @@ pub(crate) fn describe(error: &serde_json::Error, text: Option<&str>) -> Cow<'st
     }
 }
 
-/// `invalid type: string "the content", expected u64` without what stands between the quotes.
+/// `invalid type: string "the content", expected u64` without what stands between the quotes, and
+/// ``unknown variant `the content`, expected …`` likewise.
 fn without_content(message: &str) -> String {
+    if let Some(rest) = message.strip_prefix("unknown variant `") {
+        return match rest.rsplit_once("`, expected ") {
+            Some((_, expected)) => format!("unknown variant, expected {expected}"),
+            None => "unknown variant".to_owned(),
+        };
+    }
     match (message.find('"'), message.rfind('"')) {
         (Some(start), Some(end)) if end > start => {
             let (before, after) =
@@ -228,5 +240,14 @@ mod tests {
         let text = r#"{"items":[{"a":1},{"a":2,"b":"a secret"}]}"#;
         let error = serde_json::from_str::<Outer>(text).unwrap_err();
         assert_eq!(describe(&error, Some(text)), "invalid type: string, expected u64 at items[1].b");
+
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Colour {
+            Red,
+        }
+        let text = r#"["red","a `, expected secret"]"#;
+        let error = serde_json::from_str::<Vec<Colour>>(text).unwrap_err();
+        assert_eq!(describe(&error, Some(text)), "unknown variant, expected `red` at [1]");
     }
 }
