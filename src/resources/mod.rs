@@ -1,4 +1,6 @@
 //! The resources of the API: one file each, with its handle, its requests and its replies.
 
 pub mod audio;
+pub mod batches;
 pub mod chat;
+pub mod files;
