@@ -9,8 +9,12 @@
     reason = "this is test code, which clippy sees in test functions only"
 )]
 
+mod folder;
+mod form;
 mod server;
 
+pub use folder::Folder;
+pub use form::FormPart;
 pub use server::{Recorded, Reply, Server};
 
 use std::net::SocketAddr;
