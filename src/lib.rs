@@ -37,3 +37,12 @@ pub use wire::{Extra, SharedString};
 pub mod sse {
     pub use crate::transport::sse::{Decoder, Event, EventTooLarge};
 }
+
+/// The guides, so that their code is compiled.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../docs/structured-output.md")]
+    struct StructuredOutput;
+    #[doc = include_str!("../docs/tools.md")]
+    struct Tools;
+}
