@@ -141,7 +141,7 @@ impl<T> Call<T> {
         let mut answer = send(asked, self.expect).await?;
         match (self.decode)(&mut answer) {
             Ok(value) => Ok((value, answer)),
-            Err(error) => Err(error.with_attempts(answer.attempts)),
+            Err(error) => Err(error.redact(&answer.whole.secrets).with_attempts(answer.attempts)),
         }
     }
 }
@@ -150,7 +150,7 @@ impl<T: 'static> Call<T> {
     /// Sends the call and gives the value with what came around it: status, headers, request id, rate limits, body.
     pub async fn with_response(self) -> Result<Response<T>> {
         let (value, answer) = self.run().await?;
-        let Answer { whole: Whole { status, headers, body }, attempts, elapsed, .. } = answer;
+        let Answer { whole: Whole { status, headers, body, .. }, attempts, elapsed, .. } = answer;
         Ok(Response { value, status, headers, body, attempts, elapsed })
     }
 }
@@ -164,10 +164,6 @@ impl<T: Reply> Call<T> {
     /// `GET` of an object.
     pub(crate) fn get(client: &Client, segments: &[&str]) -> Self {
         Call::reply(client, WireRequest::new(Method::GET, segments, Body::Empty))
-    }
-
-    pub(crate) fn post(client: &Client, segments: &[&str]) -> Self {
-        Call::reply(client, WireRequest::new(Method::POST, segments, Body::Empty))
     }
 
     pub(crate) fn post_body(client: &Client, segments: &[&str], body: Result<Body>) -> Self {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Download;
 use crate::call::{Call, parse_header};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Secrets};
 use crate::provider::{KeyUse, Provider};
 use crate::stream::{EventStream, open_any};
 use crate::transport::form::Form;
@@ -46,6 +46,7 @@ pub(crate) struct Settings {
     key_header: KeyHeader,
     pub(crate) headers: HeaderMap,
     query: Vec<(String, String)>,
+    pub(crate) secrets: Secrets,
     deployment: Deployment,
     pub(crate) timeout: Duration,
     pub(crate) total_timeout: Option<Duration>,
@@ -116,11 +117,10 @@ const DEPLOYED: [&str; 8] = [
 ];
 
 impl Settings {
-    /// Adds the key; gives it back, so that it can be taken out of errors.
+    /// Adds the key of a provider; gives it back, so that it can be taken out of errors.
     pub(crate) async fn authorize(&self, headers: &mut HeaderMap) -> Result<Option<String>> {
         match &self.key {
-            Key::None => Ok(None),
-            Key::Fixed(key) => Ok(Some(key.clone())),
+            Key::None | Key::Fixed(_) => Ok(None),
             Key::Provided(provide) => {
                 let key =
                     provide().await.map_err(|error| Error::config("the key provider failed").with_source(error))?;
@@ -481,7 +481,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Asks for embeddings as base64, a third of the size, where a request does not say how. Set by the presets of
+    /// Asks for embeddings as base64, less than half the size, where a request does not say how. Set by the presets of
     /// servers that are known to have it.
     pub fn base64_embeddings(mut self, ask: bool) -> Self {
         self.base64_embeddings = Some(ask);
@@ -522,6 +522,8 @@ impl ClientBuilder {
         if let Some(user_agent) = own.get(USER_AGENT) {
             headers.insert(USER_AGENT, user_agent.clone());
         }
+        let query = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let secrets = Secrets::default().with_request(&headers, base_url.query().chain(query));
         let default_base = self.base_url == DEFAULT_BASE_URL;
         Ok(Client(Arc::new(Settings {
             base_url,
@@ -529,6 +531,7 @@ impl ClientBuilder {
             key_header: self.key_header,
             headers,
             query: self.query,
+            secrets,
             deployment: self.deployment,
             timeout: self.timeout,
             total_timeout: self.total_timeout,
@@ -554,7 +557,8 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// A variable that is set to something.
+/// A variable that is set to something. One that is no Unicode counts, and fails where it is used.
 pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    let value = std::env::var_os(name)?;
+    Some(value.to_string_lossy().trim().to_owned()).filter(|value| !value.is_empty())
 }

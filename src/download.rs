@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ pub struct Download {
     body: Option<ResponseBody>,
     length: Option<u64>,
     received: u64,
-    progress: Option<Progress>,
+    /// Never locked: it lets downloads be shared between threads.
+    progress: Option<Mutex<Progress>>,
     idle_timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -65,7 +67,7 @@ impl Download {
 
     /// Calls a function with the bytes received so far and the length, while the file arrives.
     pub fn on_progress(mut self, progress: impl FnMut(u64, Option<u64>) + Send + 'static) -> Self {
-        self.progress = Some(Box::new(progress));
+        self.progress = Some(Mutex::new(Box::new(progress)));
         self
     }
 
@@ -96,21 +98,28 @@ impl Download {
     ///
     /// [`ErrorKind::Config`] when the file cannot be written.
     pub async fn save_to(mut self, path: impl AsRef<Path>) -> Result<u64> {
-        let path = path.as_ref();
-        let unwritable = |error: std::io::Error| {
-            Error::config(format!("the file `{}` cannot be written: {error}", path.display())).with_source(error)
-        };
-        let part = Part::beside(path);
-        let mut file = tokio::fs::File::create(&part.path).await.map_err(unwritable)?;
-        while let Some(piece) = self.next().await {
-            file.write_all(&piece?).await.map_err(unwritable)?;
-        }
-        file.flush().await.map_err(unwritable)?;
-        drop(file);
-        tokio::fs::rename(&part.path, path).await.map_err(unwritable)?;
-        part.keep();
-        Ok(self.received)
+        save(path.as_ref(), &mut self).await
     }
+}
+
+/// Writes the pieces of a file, and gives its length in bytes.
+pub(crate) async fn save(path: &Path, mut pieces: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<u64> {
+    let unwritable = |error: std::io::Error| {
+        Error::config(format!("the file `{}` cannot be written: {error}", path.display())).with_source(error)
+    };
+    let part = Part::beside(path);
+    let mut file = tokio::fs::File::create(&part.path).await.map_err(unwritable)?;
+    let mut length = 0;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        file.write_all(&piece).await.map_err(unwritable)?;
+        length += piece.len() as u64;
+    }
+    file.flush().await.map_err(unwritable)?;
+    drop(file);
+    tokio::fs::rename(&part.path, path).await.map_err(unwritable)?;
+    part.keep();
+    Ok(length)
 }
 
 /// A file that is removed unless it is kept.
@@ -150,7 +159,7 @@ impl Stream for Download {
                 this.timer = None;
                 this.received += piece.len() as u64;
                 if let Some(progress) = &mut this.progress {
-                    progress(this.received, this.length);
+                    progress.get_mut().unwrap_or_else(PoisonError::into_inner)(this.received, this.length);
                 }
                 return Poll::Ready(Some(Ok(piece)));
             }
@@ -170,7 +179,7 @@ impl Stream for Download {
             }
         };
         this.body = None;
-        Poll::Ready(Some(Err(failure)))
+        Poll::Ready(Some(Err(failure.redact(&this.head.secrets))))
     }
 }
 

@@ -2,30 +2,45 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::call::request_id;
 use crate::chat::ChatCompletion;
 
 mod api;
+mod secrets;
 
 pub use api::ApiError;
+pub(crate) use secrets::Secrets;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Bytes of a body that an error keeps.
 const KEPT_BODY: usize = 64 * 1024;
+/// What servers without a code for it say when a request is too long.
+const TOO_LONG: [&str; 10] = [
+    "maximum context length",                     // OpenAI, vLLM, Mistral
+    "maximum model length",                       // vLLM
+    "maximum prompt length",                      // xAI
+    "exceeds the maximum number of tokens",       // Gemini
+    "context size",                               // llama.cpp
+    "context window",                             // OpenAI, LiteLLM
+    "context length",                             // SGLang, Ollama
+    "prompt is too long",                         // Anthropic
+    "reduce the length of the",                   // Groq
+    "`inputs` tokens + `max_new_tokens` must be", // TGI
+];
 
 /// A failed call.
 ///
 /// [`kind`](Error::kind) says at which stage it failed, the other accessors what is known about it. `Display` is one
-/// line: what failed, with the status, the error code and the request id. It never holds a key, a header's value or
-/// the prompt.
+/// line: what failed, with the status, the error code and the request id. Neither it nor `Debug` holds a key, a header's
+/// value or the prompt; keys are taken out of the server's own words, too.
 ///
 /// ```no_run
 /// # async fn run(client: openai_compatible::Client, request: openai_compatible::chat::ChatRequest) {
@@ -162,21 +177,36 @@ impl Error {
         &self.0.message
     }
 
-    /// Takes a secret out of all texts, for servers that repeat the key they refuse.
-    pub(crate) fn redact(mut self, secret: &str) -> Self {
-        if secret.len() < 4 {
-            return self;
+    /// Takes keys out of everything: servers repeat those that they refuse.
+    pub(crate) fn redact(mut self, secrets: &Secrets) -> Self {
+        let inner = &mut *self.0;
+        if secrets.is_in(&inner.message) {
+            inner.message = Cow::Owned(secrets.hide(&inner.message).into_owned());
         }
-        if self.0.message.contains(secret) {
-            self.0.message = Cow::Owned(self.0.message.replace(secret, REDACTED));
+        if let Some(api) = &mut inner.api {
+            api.redact(secrets);
         }
-        if let Some(api) = &mut self.0.api {
-            api.redact(secret);
+        if let Some(body) = &inner.body {
+            let text = String::from_utf8_lossy(body);
+            if let Cow::Owned(hidden) = secrets.hide(&text) {
+                inner.body = Some(Bytes::from(hidden));
+            }
         }
-        if let Some(body) = &self.0.body {
-            if memchr::memmem::find(body, secret.as_bytes()).is_some() {
-                let text = String::from_utf8_lossy(body).replace(secret, REDACTED);
-                self.0.body = Some(Bytes::from(text));
+        for value in inner.headers.iter_mut().flat_map(HeaderMap::values_mut) {
+            let hidden = value.to_str().ok().filter(|text| secrets.is_in(text)).map(|text| secrets.hide(text));
+            if let Some(hidden) = hidden.and_then(|hidden| HeaderValue::try_from(&*hidden).ok()) {
+                *value = hidden;
+            }
+        }
+        if let Some(source) = &inner.source {
+            let mut text = source.to_string();
+            let mut next = source.source();
+            while let Some(cause) = next {
+                text = format!("{text}: {cause}");
+                next = cause.source();
+            }
+            if secrets.is_in(&text) || secrets.is_in(&format!("{source:?}")) {
+                inner.source = Some(secrets.hide(&text).into());
             }
         }
         self
@@ -217,7 +247,7 @@ impl Error {
         self.0.headers.as_ref()
     }
 
-    /// The body of the reply as it came, its first 64 KiB.
+    /// The body of the reply as it came but for keys, its first 64 KiB.
     pub fn body(&self) -> Option<&Bytes> {
         self.0.body.as_ref()
     }
@@ -230,19 +260,18 @@ impl Error {
 
     /// Too many requests or tokens (429), and waiting helps.
     pub fn is_rate_limited(&self) -> bool {
-        self.status() == Some(StatusCode::TOO_MANY_REQUESTS) && !self.is_quota_exceeded()
-            || self.has_code(&["rate_limit_exceeded", "rate_limit_error"])
+        (self.has_status(&[429]) || self.has_code(&["rate_limit_exceeded", "rate_limit_error"]))
+            && !self.is_quota_exceeded()
     }
 
     /// The key is missing, wrong, or not allowed to do this (401, 403).
     pub fn is_auth(&self) -> bool {
-        matches!(self.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
-            || self.has_code(&["invalid_api_key", "authentication_error"])
+        self.has_status(&[401, 403]) || self.has_code(&["invalid_api_key", "authentication_error"])
     }
 
     /// No such model, file, batch or route (404).
     pub fn is_not_found(&self) -> bool {
-        self.status() == Some(StatusCode::NOT_FOUND) || self.has_code(&["model_not_found"])
+        self.has_status(&[404]) || self.has_code(&["model_not_found"])
     }
 
     /// The request is longer than the model's context.
@@ -250,15 +279,13 @@ impl Error {
         self.has_code(&["context_length_exceeded", "exceed_context_size_error"])
             || self.api().is_some_and(|api| {
                 let message = api.message.to_ascii_lowercase();
-                ["maximum context length", "context size", "context window", "context length"]
-                    .iter()
-                    .any(|words| message.contains(words))
+                TOO_LONG.iter().any(|words| message.contains(words))
             })
     }
 
     /// The account has no credit left: waiting does not help.
     pub fn is_quota_exceeded(&self) -> bool {
-        self.has_code(&["insufficient_quota"]) || self.status() == Some(StatusCode::PAYMENT_REQUIRED)
+        self.has_status(&[402]) || self.has_code(&["insufficient_quota"])
     }
 
     /// A time limit ran out.
@@ -270,13 +297,26 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self.kind() {
             ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Transport => true,
-            ErrorKind::Stream => self.api().is_none() || self.is_rate_limited(),
-            ErrorKind::Api => {
+            ErrorKind::Stream if self.api().is_none() => true,
+            ErrorKind::Stream | ErrorKind::Api => {
                 !self.is_quota_exceeded()
-                    && (self.status().is_some_and(crate::transport::retry::is_retried) || self.is_rate_limited())
+                    && (self.failed_with().is_some_and(crate::transport::retry::is_retried) || self.is_rate_limited())
             }
             ErrorKind::Config | ErrorKind::Encode | ErrorKind::Decode | ErrorKind::Tool => false,
         }
+    }
+
+    /// The status of the failure: the reply's own or, where that says success, the one that the server gives as code.
+    fn failed_with(&self) -> Option<StatusCode> {
+        let status = self.status()?;
+        if !status.is_success() {
+            return Some(status);
+        }
+        StatusCode::from_bytes(self.api()?.code.as_ref()?.as_bytes()).ok()
+    }
+
+    fn has_status(&self, statuses: &[u16]) -> bool {
+        self.failed_with().is_some_and(|status| statuses.contains(&status.as_u16()))
     }
 
     fn has_code(&self, codes: &[&str]) -> bool {
@@ -285,16 +325,13 @@ impl Error {
     }
 }
 
-/// What stands in place of a secret.
-pub(crate) const REDACTED: &str = "[redacted]";
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.kind.text())?;
         if !self.0.message.is_empty() {
             write!(f, ": {}", OneLine(&self.0.message))?;
         }
-        if let Some(api) = self.api() {
+        if let Some(api) = self.api().filter(|api| !api.message.is_empty()) {
             write!(f, ": {}", OneLine(&api.message))?;
         }
         let mut facts = Vec::new();
@@ -311,23 +348,24 @@ impl fmt::Display for Error {
     }
 }
 
-/// Text on one line, cut at a length that a log can take.
+/// Text on one line, cut at a length that a log can take, without characters that steer a terminal.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LONGEST: usize = 600;
-        let mut written = 0;
+        let mut left = LONGEST;
         for (n, word) in self.0.split_whitespace().enumerate() {
             if n > 0 {
                 f.write_str(" ")?;
             }
-            written += word.len() + 1;
-            if written > LONGEST {
-                let word: String = word.chars().take(40).collect();
-                return write!(f, "{word}…");
+            for c in word.chars() {
+                if left == 0 {
+                    return f.write_str("…");
+                }
+                left -= 1;
+                f.write_char(if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })?;
             }
-            f.write_str(word)?;
         }
         Ok(())
     }
@@ -335,12 +373,17 @@ impl fmt::Display for OneLine<'_> {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers and body stay out: they may hold cookies and prompts.
+        // Headers, body and the server's further members stay out: they may hold cookies and prompts.
+        let api = self.api().map(|api| ApiError {
+            message: OneLine(&api.message).to_string(),
+            extra: crate::Extra::new(),
+            ..api.clone()
+        });
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("message", &self.0.message)
             .field("status", &self.0.status)
-            .field("api", &self.0.api)
+            .field("api", &api)
             .field("request_id", &self.request_id())
             .field("retry_after", &self.0.retry_after)
             .field("attempts", &self.0.attempts)

@@ -116,6 +116,15 @@ impl FileSource {
         &self.name
     }
 
+    /// The whole content in a data URL: `data:audio/x-wav;base64,…`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read.
+    pub async fn data_url(&self) -> Result<String> {
+        Ok(format!("data:{};base64,{}", self.media_type(), crate::base64::encode(&self.read().await?)))
+    }
+
     pub(crate) fn media_type(&self) -> &str {
         self.content_type.as_deref().unwrap_or_else(|| media_type_of(&self.name))
     }

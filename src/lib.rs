@@ -41,8 +41,22 @@ pub mod sse {
 /// The guides, so that their code is compiled.
 #[cfg(doctest)]
 mod guides {
-    #[doc = include_str!("../docs/structured-output.md")]
-    struct StructuredOutput;
-    #[doc = include_str!("../docs/tools.md")]
-    struct Tools;
+    macro_rules! guides {
+        ($($name:ident = $path:literal;)+) => {$(
+            #[doc = include_str!(concat!("../docs/", $path))]
+            mod $name {}
+        )+};
+    }
+    guides! {
+        architecture = "architecture.md";
+        design = "design.md";
+        errors_and_retries = "errors-and-retries.md";
+        getting_started = "getting-started.md";
+        providers = "providers.md";
+        security = "security.md";
+        streaming = "streaming.md";
+        structured_output = "structured-output.md";
+        timeouts = "timeouts.md";
+        tools = "tools.md";
+    }
 }

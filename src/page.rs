@@ -210,7 +210,18 @@ impl Call<Deleted> {
     }
 }
 
-replies! { Deleted: id }
+impl Reply for Deleted {
+    const ROOT: &'static str = "id";
+
+    fn is_hollow(&self) -> bool {
+        // Some servers say that it is gone, and not what.
+        self.id.is_empty() && !self.deleted
+    }
+
+    fn extra(&self) -> &Extra {
+        &self.extra
+    }
+}
 
 impl<T: Item> Reply for Page<T> {
     const ROOT: &'static str = "data";

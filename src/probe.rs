@@ -224,7 +224,9 @@ impl Asking<'_> {
     }
 
     async fn json_mode(&self) -> Result<Seen> {
-        let request = self.request("Repeat this JSON object: {\"city\": \"Oslo\"}").response_format(ResponseFormat::json_object());
+        let request = self
+            .request("Repeat this JSON object: {\"city\": \"Oslo\"}")
+            .response_format(ResponseFormat::json_object());
         Ok(json_of(&self.ask(request.max_tokens(200)).await?, Value::is_object))
     }
 

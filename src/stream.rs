@@ -432,21 +432,7 @@ fn decode_whole<T: StreamItem>(reader: &mut Reader, whole: &Whole) -> Step<T> {
             item.mark(&mut reader.progress);
             Step::Item(item)
         }
-        None => Step::Error(in_place_of_events(whole)),
-    }
-}
-
-fn in_place_of_events(whole: &Whole) -> Error {
-    let text = whole.text();
-    match serde_json::from_str::<Value>(&text) {
-        Ok(value) if !value.is_string() => match ApiError::from_value(&value) {
-            Some(api) if value.get("choices").is_none() => whole.error(ErrorKind::Api, "").with_api(api),
-            _ => whole.error(ErrorKind::Decode, "a JSON body came in place of a stream"),
-        },
-        _ => {
-            let start = crate::transport::decode::start_of(&text);
-            whole.error(ErrorKind::Decode, format!("a body came in place of a stream: {start}"))
-        }
+        None => Step::Error(whole.in_place_of("a stream")),
     }
 }
 
@@ -470,5 +456,5 @@ struct ErrorProbe {
 }
 
 fn decode_any_whole<T: DeserializeOwned>(_: &mut Reader, whole: &Whole) -> Step<T> {
-    Step::Error(in_place_of_events(whole))
+    Step::Error(whole.in_place_of("a stream"))
 }

@@ -110,6 +110,17 @@ where
     }
 }
 
+/// Reads a value, then gives it to a function: for a list that has an order to be kept.
+pub(crate) struct SeedThen<T>(pub(crate) fn(T) -> T);
+
+impl<'de, T: Wire> DeserializeSeed<'de> for SeedThen<T> {
+    type Value = Read<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read<T>, D::Error> {
+        Ok(T::read(deserializer)?.map(self.0))
+    }
+}
+
 /// A member's name, borrowed from the input where it can be.
 pub(crate) struct Key;
 
@@ -502,13 +513,28 @@ pub(crate) fn is_added(added: Added<'_>, name: &str) -> bool {
     added.iter().any(|(key, _)| *key == name)
 }
 
+impl<R: Fields> Fields for With<'_, R> {
+    fn write<M: SerializeMap>(&self, map: &mut M, without: Added<'_>) -> Result<(), M::Error> {
+        let both: Vec<_>;
+        let left_out = match without {
+            [] => self.added,
+            _ => {
+                both = self.added.iter().chain(without).cloned().collect();
+                &both
+            }
+        };
+        self.request.write(map, left_out)?;
+        for (key, value) in self.added.iter().filter(|(key, value)| !value.is_null() && !is_added(without, key)) {
+            map.serialize_entry(key, value)?;
+        }
+        Ok(())
+    }
+}
+
 impl<R: Fields> Serialize for With<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        self.request.write(&mut map, self.added)?;
-        for (key, value) in self.added.iter().filter(|(_, value)| !value.is_null()) {
-            map.serialize_entry(key, value)?;
-        }
+        self.write(&mut map, &[])?;
         map.end()
     }
 }

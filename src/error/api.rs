@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::REDACTED;
+use super::Secrets;
 use crate::Extra;
 
 /// What the server says about an error. Every shape of body gives a message.
@@ -111,25 +111,26 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn redact(&mut self, secret: &str) {
+    pub(crate) fn redact(&mut self, secrets: &Secrets) {
         let texts = [Some(&mut self.message), self.code.as_mut(), self.type_.as_mut(), self.param.as_mut()];
-        for text in texts.into_iter().flatten().filter(|text| text.contains(secret)) {
-            *text = text.replace(secret, REDACTED);
-        }
+        texts.into_iter().flatten().for_each(|text| secrets.hide_in(text));
         if !self.extra.is_empty() {
             let members = Value::Object(std::mem::take(&mut self.extra).into());
-            if let Value::Object(members) = redacted(members, secret) {
+            if let Value::Object(members) = redacted(members, secrets) {
                 self.extra = members.into();
             }
         }
     }
 }
 
-fn redacted(value: Value, secret: &str) -> Value {
+fn redacted(value: Value, secrets: &Secrets) -> Value {
     match value {
-        Value::String(text) => Value::String(text.replace(secret, REDACTED)),
-        Value::Array(items) => items.into_iter().map(|item| redacted(item, secret)).collect(),
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, redacted(value, secret))).collect(),
+        Value::String(mut text) => {
+            secrets.hide_in(&mut text);
+            Value::String(text)
+        }
+        Value::Array(items) => items.into_iter().map(|item| redacted(item, secrets)).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, redacted(value, secrets))).collect(),
         other => other,
     }
 }
@@ -197,7 +198,7 @@ mod tests {
     #[test]
     fn a_secret_is_taken_out_of_every_text() {
         let mut api = ApiError::from_body(br#"{"error":{"message":"bad key sk-1234","code":"x","seen":["sk-1234"]}}"#);
-        api.redact("sk-1234");
+        api.redact(&Secrets::default().with_key("sk-1234"));
         assert!(!format!("{api:?}").contains("sk-1234"));
     }
 }

@@ -2,3 +2,7 @@
 
 pub mod audio;
 pub mod chat;
+pub mod completions;
+pub mod embeddings;
+pub mod images;
+pub mod models;

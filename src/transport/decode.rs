@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{ApiError, Error, ErrorKind, Result};
+use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
 use crate::wire::{Read, Reply, Wire};
 
 /// A whole reply.
@@ -16,6 +16,8 @@ pub(crate) struct Whole {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// What errors about this reply must not show.
+    pub(crate) secrets: Secrets,
 }
 
 impl Whole {
@@ -63,11 +65,40 @@ impl Whole {
         self.error(ErrorKind::Decode, format!("it has no `{root}`"))
     }
 
+    /// Media type without its parameters.
+    pub(crate) fn media_type(&self) -> &str {
+        let value = self.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.media_type().to_ascii_lowercase().ends_with("json")
+    }
+
+    pub(crate) fn is_html(&self) -> bool {
+        self.media_type().eq_ignore_ascii_case("text/html")
+    }
+
+    /// JSON or a web page in place of what was asked for: often an error with a good status.
+    pub(crate) fn in_place_of(&self, wanted: &str) -> Error {
+        let text = self.text();
+        match serde_json::from_str::<Value>(&text) {
+            Ok(value) if !value.is_string() => match ApiError::from_value(&value) {
+                Some(api) if value.get("choices").is_none() => self.error(ErrorKind::Api, "").with_api(api),
+                _ => self.error(ErrorKind::Decode, format!("a JSON body came in place of {wanted}")),
+            },
+            _ => self.error(
+                ErrorKind::Decode,
+                format!("a body came in place of {wanted}: {}", start_of(&self.secrets.hide(&text))),
+            ),
+        }
+    }
+
     fn undecodable(&self, text: &str, error: &serde_json::Error) -> Error {
         let what = if text.trim().is_empty() {
             "its body is empty".into()
         } else if text.trim_start().starts_with('<') {
-            format!("it is a web page, not JSON: {}", start_of(text)).into()
+            format!("it is a web page, not JSON: {}", start_of(&self.secrets.hide(text))).into()
         } else {
             describe(error, Some(text))
         };
@@ -122,8 +153,15 @@ pub(crate) fn describe(error: &serde_json::Error, text: Option<&str>) -> Cow<'st
     }
 }
 
-/// `invalid type: string "the content", expected u64` without what stands between the quotes.
+/// `invalid type: string "the content", expected u64` without what stands between the quotes, and
+/// ``unknown variant `the content`, expected …`` likewise.
 fn without_content(message: &str) -> String {
+    if let Some(rest) = message.strip_prefix("unknown variant `") {
+        return match rest.rsplit_once("`, expected ") {
+            Some((_, expected)) => format!("unknown variant, expected {expected}"),
+            None => "unknown variant".to_owned(),
+        };
+    }
     match (message.find('"'), message.rfind('"')) {
         (Some(start), Some(end)) if end > start => {
             let (before, after) =
@@ -202,5 +240,14 @@ mod tests {
         let text = r#"{"items":[{"a":1},{"a":2,"b":"a secret"}]}"#;
         let error = serde_json::from_str::<Outer>(text).unwrap_err();
         assert_eq!(describe(&error, Some(text)), "invalid type: string, expected u64 at items[1].b");
+
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Colour {
+            Red,
+        }
+        let text = r#"["red","a `, expected secret"]"#;
+        let error = serde_json::from_str::<Vec<Colour>>(text).unwrap_err();
+        assert_eq!(describe(&error, Some(text)), "unknown variant, expected `red` at [1]");
     }
 }

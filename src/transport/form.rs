@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::decode::describe;
 use super::http::RequestBody;
 use crate::FileSource;
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::{Fields, With};
 
 /// Fields and files of a form.
 #[derive(Debug)]
@@ -67,13 +67,13 @@ impl Form {
     }
 
     /// Adds the members of a request but those in `files`: lists as `name[]`, objects as `name[member]`, nulls left out.
-    pub(crate) fn fields(mut self, request: &impl Serialize, files: &[&str]) -> Result<Self> {
-        let value = serde_json::to_value(request)
+    pub(crate) fn fields(mut self, request: &impl Fields, files: &[&'static str]) -> Result<Self> {
+        // A null leaves a member out unread: bytes would be turned into base64 for nothing, and a reader refuses.
+        let added: Vec<_> = files.iter().map(|name| (*name, Value::Null)).collect();
+        let value = serde_json::to_value(With { request, added: &added })
             .map_err(|error| Error::new(ErrorKind::Encode, describe(&error, None)).with_source(error))?;
         if let Value::Object(members) = value {
-            for (name, value) in members.iter().filter(|(name, _)| !files.contains(&name.as_str())) {
-                self.nested(name, value);
-            }
+            members.iter().for_each(|(name, value)| self.nested(name, value));
         }
         Ok(self)
     }

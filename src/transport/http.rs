@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -123,13 +123,14 @@ enum Outgoing {
     Whole(Bytes),
     Streamed {
         length: Option<u64>,
-        chunks: Chunks,
+        /// Never locked: it lets bodies be shared between threads, as reqwest asks for.
+        chunks: Mutex<Chunks>,
     },
 }
 
 impl RequestBody {
     pub(crate) fn streamed(length: Option<u64>, chunks: Chunks) -> Self {
-        RequestBody(Outgoing::Streamed { length, chunks })
+        RequestBody(Outgoing::Streamed { length, chunks: Mutex::new(chunks) })
     }
 
     /// The whole body, when it is not a stream.
@@ -170,6 +171,7 @@ impl http_body::Body for RequestBody {
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
             Outgoing::Streamed { chunks, .. } => {
+                let chunks = chunks.get_mut().unwrap_or_else(PoisonError::into_inner);
                 chunks.as_mut().poll_next(context).map(|next| next.map(|chunk| chunk.map(Frame::data)))
             }
         }
@@ -199,16 +201,17 @@ pub struct ResponseBody(Incoming);
 enum Incoming {
     Whole(Bytes),
     Reqwest(reqwest::Body),
-    Streamed(BoxStream<'static, Result<Bytes, HttpError>>),
+    /// Never locked: it lets bodies be shared between threads.
+    Streamed(Mutex<BoxStream<'static, Result<Bytes, HttpError>>>),
 }
 
 impl ResponseBody {
     /// A body out of a stream of bytes.
     pub fn streamed(chunks: impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static) -> Self {
-        ResponseBody(Incoming::Streamed(Box::pin(chunks)))
+        ResponseBody(Incoming::Streamed(Mutex::new(Box::pin(chunks))))
     }
 
-    /// The whole body so far unread, when it is not a stream.
+    /// How long it is, where that is known.
     pub(crate) fn length(&self) -> Option<u64> {
         match &self.0 {
             Incoming::Whole(bytes) => Some(bytes.len() as u64),
@@ -239,7 +242,9 @@ impl Stream for ResponseBody {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
             }
-            Incoming::Streamed(chunks) => chunks.as_mut().poll_next(context),
+            Incoming::Streamed(chunks) => {
+                chunks.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_next(context)
+            }
             Incoming::Reqwest(body) => loop {
                 return match std::task::ready!(Pin::new(&mut *body).poll_frame(context)) {
                     None => Poll::Ready(None),
@@ -262,35 +267,13 @@ impl HttpService for reqwest::Client {
         let request = request.map(|body| match body.0 {
             Outgoing::Empty => reqwest::Body::default(),
             Outgoing::Whole(bytes) => reqwest::Body::from(bytes),
-            streamed => reqwest::Body::wrap(Shared(std::sync::Mutex::new(RequestBody(streamed)))),
+            streamed => reqwest::Body::wrap(RequestBody(streamed)),
         });
         let sent = reqwest::Request::try_from(request).map(|request| self.execute(request));
         Box::pin(async move {
             let response = sent.map_err(from_reqwest)?.await.map_err(from_reqwest)?;
             Ok(http::Response::from(response).map(|body| ResponseBody(Incoming::Reqwest(body))))
         })
-    }
-}
-
-/// A body that reqwest can share between threads, as it asks for.
-struct Shared(std::sync::Mutex<RequestBody>);
-
-impl http_body::Body for Shared {
-    type Data = Bytes;
-    type Error = Box<dyn StdError + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match self.0.get_mut() {
-            Ok(body) => Pin::new(body).poll_frame(context),
-            Err(_) => Poll::Ready(None),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.lock().map(|body| body.size_hint()).unwrap_or_default()
     }
 }
 

@@ -6,12 +6,12 @@ use ::http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATI
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use crate::call::Asked;
-use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::client::Settings;
+use crate::error::{Error, ErrorKind, Result, Secrets};
 
 pub(crate) mod decode;
 pub(crate) mod form;
@@ -43,13 +43,15 @@ pub(crate) enum Expect {
     Whole,
     /// Its headers: the body is handed out as it comes.
     Open,
+    /// As `Open`, but all of it when it is JSON or a web page: those come in place of a media file.
+    Media,
 }
 
 /// A reply with a good status.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) whole: Whole,
-    /// The unread body, for [`Expect::Open`].
+    /// The unread body, unless the road has read it.
     pub(crate) open: Option<ResponseBody>,
     /// What this is the answer to.
     pub(crate) asked: Option<Asked>,
@@ -89,152 +91,184 @@ const ERROR_BODY: usize = 1 << 20;
 /// How long a refusal's body may take: it decides between a quota that is spent and a limit that passes.
 const ERROR_BODY_WAIT: Duration = Duration::from_secs(5);
 
+/// As good as no limit, and still on the clock.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
 /// Sends a request until it succeeds or the rules say stop.
 pub(crate) async fn send(asked: Asked, expect: Expect) -> Result<Answer> {
     let Asked { client, request, options } = &asked;
-    let mut answer = limited(client, request, options, expect).await?;
-    answer.asked = Some(asked);
-    Ok(answer)
-}
-
-async fn limited(client: &Client, request: &WireRequest, options: &Options, expect: Expect) -> Result<Answer> {
-    let total = options.total_timeout.or(client.settings().total_timeout);
-    let deadline = total.map(|total| (Instant::now() + total, total));
-    let Some((deadline, total)) = deadline else {
-        return attempts(client, request, options, expect, None).await;
-    };
-    match tokio::time::timeout_at(deadline, attempts(client, request, options, expect, Some(deadline))).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::new(ErrorKind::Timeout, format!("no reply within the total of {total:?}"))),
-    }
-}
-
-async fn attempts(
-    client: &Client,
-    request: &WireRequest,
-    options: &Options,
-    expect: Expect,
-    deadline: Option<Instant>,
-) -> Result<Answer> {
+    let settings = client.settings();
     let started = Instant::now();
-    let max_retries = match request.body.is_repeatable() {
-        true => options.max_retries.unwrap_or(client.settings().max_retries),
-        false => 0,
+    let query = options.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let total = options.total_timeout.or(settings.total_timeout);
+    let mut attempt = Attempt {
+        settings,
+        request,
+        options,
+        expect,
+        retries: 0,
+        max_retries: match request.body.is_repeatable() {
+            true => options.max_retries.unwrap_or(settings.max_retries),
+            false => 0,
+        },
+        total: total.map(|total| (started + total.min(FOREVER), total)),
+        secrets: settings.secrets.with_request(&options.headers, query),
     };
-    let mut retries = 0;
     loop {
-        let last = retries >= max_retries;
-        let failure = match attempt(client, request, options, expect, retries, last).await {
-            Ok(answer) => return Ok(Answer { attempts: retries + 1, elapsed: started.elapsed(), ..answer }),
+        let failure = match attempt.run().await {
+            Ok(answer) => {
+                let attempts = attempt.retries + 1;
+                return Ok(Answer { attempts, elapsed: started.elapsed(), asked: Some(asked), ..answer });
+            }
             Err(failure) => failure,
         };
-        let verdict = judge(failure.outcome(), retries, max_retries, fastrand::f64());
-        match verdict {
-            Verdict::Retry(wait) if deadline.is_none_or(|deadline| Instant::now() + wait < deadline) => {
-                sleep(wait).await
-            }
-            _ => return Err(failure.error.with_attempts(retries + 1)),
+        match attempt.judge(failure.outcome(), fastrand::f64()) {
+            Verdict::Retry(wait) => sleep(wait).await,
+            Verdict::Stop => return Err(failure.error.with_attempts(attempt.retries + 1)),
         }
-        retries += 1;
+        attempt.retries += 1;
     }
 }
 
-/// One attempt under its time limit: until the whole reply is there, or the headers of an open one.
-async fn attempt(
-    client: &Client,
-    request: &WireRequest,
-    options: &Options,
+/// One of the attempts of a call.
+struct Attempt<'call> {
+    settings: &'call Settings,
+    request: &'call WireRequest,
+    options: &'call Options,
     expect: Expect,
+    /// How many came before it.
     retries: u32,
-    last: bool,
-) -> Result<Answer, Failure> {
-    let limit = options.timeout.unwrap_or(client.settings().timeout);
-    let mut key = None;
-    let exchanged = timeout(limit, exchange(client, request, options, expect, retries, last, &mut key)).await;
-    let result =
-        exchanged.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, format!("no reply within {limit:?}")).into()));
-    result.map_err(|failure| match key {
-        Some(key) => Failure { error: failure.error.redact(&key), ..failure },
-        None => failure,
-    })
+    max_retries: u32,
+    /// The end of the whole call, and the limit that set it.
+    total: Option<(Instant, Duration)>,
+    secrets: Secrets,
 }
 
-async fn exchange(
-    client: &Client,
-    request: &WireRequest,
-    options: &Options,
-    expect: Expect,
-    retries: u32,
-    last: bool,
-    key: &mut Option<String>,
-) -> Result<Answer, Failure> {
-    let settings = client.settings();
-    let mut headers = settings.headers.clone();
-    *key = settings.authorize(&mut headers).await?;
-    headers.insert(RETRY_COUNT, HeaderValue::from(retries));
-    // The call's own headers win: an `authorization` given there replaces the key.
-    for (name, value) in &options.headers {
-        headers.insert(name, value.clone());
-    }
-    let mut method = request.method.clone();
-    let mut body = request.body.clone();
-    let mut target = settings.target(request, &options.query);
-    let mut hops = 0;
-    let (head, mut open) = loop {
-        let (content, content_type) = body.build().await?;
-        let mut headers = headers.clone();
-        match content_type {
-            Some(content_type) => {
-                let value = HeaderValue::try_from(&*content_type)
-                    .map_err(|_| Error::config("the content type holds a character that no header may hold"))?;
-                headers.entry(CONTENT_TYPE).or_insert(value);
-            }
-            None => drop(headers.remove(CONTENT_LENGTH)),
+impl Attempt<'_> {
+    /// What to do after this attempt: a wait that outlasts the call is none.
+    fn judge(&self, outcome: Outcome<'_>, jitter: f64) -> Verdict {
+        match (judge(outcome, self.retries, self.max_retries, jitter), self.total) {
+            (Verdict::Retry(wait), Some((end, _))) if Instant::now() + wait >= end => Verdict::Stop,
+            (verdict, _) => verdict,
         }
-        let uri = Uri::try_from(&target).map_err(|error| Error::config("the URL is not usable").with_source(error))?;
-        let mut sent = ::http::Request::new(content);
-        *sent.method_mut() = method.clone();
-        *sent.uri_mut() = uri;
-        *sent.headers_mut() = headers;
-        let response = settings.service.call(sent).await.map_err(Error::from)?;
-        let (head, open) = response.into_parts();
-        match redirect(&head, &target, &settings.base_url.origin)? {
-            Some(next) if hops < MOST_REDIRECTS => {
-                hops += 1;
-                target = next;
-                // As browsers and the official clients do: only 307 and 308 keep method and body.
-                if !matches!(head.status.as_u16(), 307 | 308) && method != Method::HEAD {
-                    method = Method::GET;
-                    body = Body::Empty;
+    }
+
+    /// Under its time limit: until the whole reply is there, or the headers of an open one.
+    async fn run(&mut self) -> Result<Answer, Failure> {
+        let limit = self.options.timeout.unwrap_or(self.settings.timeout);
+        let own_end = Instant::now() + limit.min(FOREVER);
+        let total = self.total.filter(|(end, _)| *end <= own_end);
+        let end = total.map_or(own_end, |(end, _)| end);
+        let exchanged = timeout_at(end, self.exchange(end)).await;
+        let result = exchanged.unwrap_or_else(|_| {
+            let message = match total {
+                Some((_, total)) => format!("no reply within the total of {total:?}"),
+                None => format!("no reply within {limit:?}"),
+            };
+            Err(Error::new(ErrorKind::Timeout, message).into())
+        });
+        result.map_err(|failure| Failure { error: failure.error.redact(&self.secrets), ..failure })
+    }
+
+    async fn exchange(&mut self, end: Instant) -> Result<Answer, Failure> {
+        let settings = self.settings;
+        let mut headers = settings.headers.clone();
+        if let Some(key) = settings.authorize(&mut headers).await? {
+            self.secrets = self.secrets.with_key(&key);
+        }
+        headers.insert(RETRY_COUNT, HeaderValue::from(self.retries));
+        // The call's own headers win: an `authorization` given there replaces the key.
+        for (name, value) in &self.options.headers {
+            headers.insert(name, value.clone());
+        }
+        let mut method = self.request.method.clone();
+        let mut body = self.request.body.clone();
+        let mut target = settings.target(self.request, &self.options.query);
+        let mut hops = 0;
+        let (head, mut open) = loop {
+            let (content, content_type) = body.build().await?;
+            let mut headers = headers.clone();
+            match content_type {
+                Some(content_type) => {
+                    let value = HeaderValue::try_from(&*content_type)
+                        .map_err(|_| Error::config("the content type holds a character that no header may hold"))?;
+                    headers.entry(CONTENT_TYPE).or_insert(value);
                 }
+                None => drop(headers.remove(CONTENT_LENGTH)),
             }
-            Some(_) => {
-                return Err(Error::new(ErrorKind::Api, "it redirects without end")
-                    .with_response(head.status, &head.headers)
-                    .into());
+            let uri =
+                Uri::try_from(&target).map_err(|error| Error::config("the URL is not usable").with_source(error))?;
+            let mut sent = ::http::Request::new(content);
+            *sent.method_mut() = method.clone();
+            *sent.uri_mut() = uri;
+            *sent.headers_mut() = headers;
+            let response = settings.service.call(sent).await.map_err(Error::from)?;
+            let (head, open) = response.into_parts();
+            match redirect(&head, &target, &settings.base_url.origin)? {
+                Some(next) if hops < MOST_REDIRECTS => {
+                    hops += 1;
+                    target = next;
+                    // As browsers do: what is neither 307 nor 308 turns a POST into a GET, and 303 all methods.
+                    if head.status == StatusCode::SEE_OTHER && method != Method::HEAD
+                        || matches!(head.status.as_u16(), 301 | 302) && method == Method::POST
+                    {
+                        method = Method::GET;
+                        body = Body::Empty;
+                    }
+                }
+                Some(_) => {
+                    return Err(Error::new(ErrorKind::Api, "it redirects without end")
+                        .with_response(head.status, &head.headers)
+                        .into());
+                }
+                None => break (head, open),
             }
-            None => break (head, open),
+        };
+        let (status, headers) = (head.status, head.headers);
+        if !status.is_success() {
+            return Err(self.refusal(status, headers, open, end).await);
         }
-    };
-    let (status, headers) = (head.status, head.headers);
-    if !status.is_success() {
-        return Err(refusal(status, headers, open, last).await);
+        let mut whole = Whole { status, headers, body: Bytes::new(), secrets: self.secrets.clone() };
+        let mut unread = None;
+        match self.expect {
+            Expect::Open => unread = Some(open),
+            Expect::Media if !whole.is_json() && !whole.is_html() => unread = Some(open),
+            Expect::Whole | Expect::Media => {
+                whole.body = read_whole(&whole, &mut open, settings.max_reply_size).await?
+            }
+        }
+        Ok(Answer {
+            whole,
+            open: unread,
+            asked: None,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            idle_timeout: self.options.idle_timeout.unwrap_or(settings.idle_timeout).min(FOREVER),
+            max_event_size: settings.max_event_size,
+        })
     }
-    let mut whole = Whole { status, headers, body: Bytes::new() };
-    let mut unread = None;
-    match expect {
-        Expect::Open => unread = Some(open),
-        Expect::Whole => whole.body = read_whole(&whole, &mut open, settings.max_reply_size).await?,
+
+    /// Reads why a server refused, as far as somebody needs to know.
+    async fn refusal(&self, status: StatusCode, headers: HeaderMap, mut open: ResponseBody, end: Instant) -> Failure {
+        // A status that is tried again anyway needs no body; a 429 does: its quota may be spent.
+        let needs_body = status == StatusCode::TOO_MANY_REQUESTS
+            || self.judge(Outcome::Status(status, &headers), 0.0) == Verdict::Stop;
+        let mut body = BytesMut::new();
+        if needs_body {
+            let read = async {
+                while let Some(Ok(chunk)) = open.next().await {
+                    let room = ERROR_BODY.saturating_sub(body.len());
+                    body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+                    if body.len() >= ERROR_BODY {
+                        break;
+                    }
+                }
+            };
+            // What came before a cut or a stall is better than nothing, and the status tells more than a timeout.
+            let _ = timeout_at(end.min(Instant::now() + ERROR_BODY_WAIT), read).await;
+        }
+        Failure { error: refused(status, &headers, &body.freeze()), refused: Some((status, headers)) }
     }
-    Ok(Answer {
-        whole,
-        open: unread,
-        asked: None,
-        attempts: 0,
-        elapsed: Duration::ZERO,
-        idle_timeout: options.idle_timeout.unwrap_or(settings.idle_timeout),
-        max_event_size: settings.max_event_size,
-    })
 }
 
 pub(crate) const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
@@ -273,49 +307,28 @@ fn redirect(head: &::http::response::Parts, from: &str, origin: &url::Origin) ->
     Ok(Some(next.into()))
 }
 
-/// Reads why a server refused, as far as somebody needs to know.
-async fn refusal(status: StatusCode, headers: HeaderMap, mut open: ResponseBody, last: bool) -> Failure {
-    let outcome = Outcome::Status(status, &headers);
-    // A status that is tried again anyway needs no body; a 429 does: its quota may be spent.
-    let retried = !last && status != StatusCode::TOO_MANY_REQUESTS && judge(outcome, 0, 1, 0.0) != Verdict::Stop;
-    let mut body = BytesMut::new();
-    if !retried {
-        let read = async {
-            while let Some(Ok(chunk)) = open.next().await {
-                let room = ERROR_BODY.saturating_sub(body.len());
-                body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-                if body.len() >= ERROR_BODY {
-                    break;
-                }
-            }
-        };
-        // What came before a cut or a stall is better than nothing.
-        let _ = timeout(ERROR_BODY_WAIT, read).await;
-    }
-    Failure { error: refused(status, &headers, &body.freeze()), refused: Some((status, headers)) }
-}
-
 async fn read_whole(whole: &Whole, open: &mut ResponseBody, limit: usize) -> Result<Bytes> {
-    let too_large = || whole.error(ErrorKind::Decode, format!("it is larger than the limit of {limit} bytes"));
-    let expected = open.length().unwrap_or(0);
-    if expected > limit as u64 {
-        return Err(too_large());
+    let broken = |error| Error::from(error).with_response(whole.status, &whole.headers);
+    let too_large = |start: Bytes| {
+        let start = Whole { body: start, ..whole.clone() };
+        start.error(ErrorKind::Decode, format!("it is larger than the limit of {limit} bytes"))
+    };
+    let expected = open.length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let Some(first) = open.next().await.transpose().map_err(broken)? else { return Ok(Bytes::new()) };
+    if expected.max(first.len()) > limit {
+        return Err(too_large(first));
     }
-    let Some(first) = open.next().await else { return Ok(Bytes::new()) };
-    let first = first?;
     // Most replies are one piece, and need no copy.
-    let Some(second) = open.next().await else { return Ok(first) };
-    let mut next = Some(second);
-    let mut body = BytesMut::with_capacity(usize::try_from(expected).unwrap_or(0).max(2 * first.len()));
+    let Some(second) = open.next().await.transpose().map_err(broken)? else { return Ok(first) };
+    let mut body = BytesMut::with_capacity(expected.max(2 * first.len()));
     body.extend_from_slice(&first);
+    let mut next = Some(second);
     while let Some(chunk) = next {
-        let chunk = chunk?;
         if body.len() + chunk.len() > limit {
-            let start = Whole { body: body.split().freeze(), ..whole.clone() };
-            return Err(start.error(ErrorKind::Decode, format!("it is larger than the limit of {limit} bytes")));
+            return Err(too_large(body.freeze()));
         }
         body.extend_from_slice(&chunk);
-        next = open.next().await;
+        next = open.next().await.transpose().map_err(broken)?;
     }
     Ok(body.freeze())
 }

@@ -172,14 +172,17 @@ impl BaseUrl {
         target.push_str(&self.text);
         target.push('/');
         target.push_str(path);
-        let own = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut pairs = own.chain(query).peekable();
+        let mut pairs = self.query().chain(query).peekable();
         if pairs.peek().is_some() {
             target.push('?');
             let start = target.len();
             target = url::form_urlencoded::Serializer::for_suffix(target, start).extend_pairs(pairs).finish();
         }
         target
+    }
+
+    pub(crate) fn query(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -59,7 +59,7 @@ impl Accumulator {
         replace(&mut reply.service_tier, chunk.service_tier);
         replace(&mut reply.system_fingerprint, chunk.system_fingerprint.map(Into::into));
         replace(&mut reply.moderation, chunk.moderation.map(|moderation| *moderation));
-        merge_extra(&mut reply.extra, chunk.extra);
+        replace_extra(&mut reply.extra, chunk.extra, false);
         for choice in chunk.choices {
             let position = match reply.choices.iter().position(|known| known.index == choice.index) {
                 Some(position) => position,
@@ -110,7 +110,7 @@ fn add_choice(known: &mut Choice, indexes: &mut Vec<Option<i64>>, new: ChunkChoi
         extend(&mut known.refusal, new.refusal);
         merge_extra(&mut known.extra, new.extra);
     }
-    merge_extra(&mut known.extra, new.extra);
+    replace_extra(&mut known.extra, new.extra, true);
 }
 
 fn extend<T>(known: &mut Option<Vec<T>>, new: Option<Vec<T>>) {
@@ -263,7 +263,20 @@ fn is_complete(call: &ToolCall) -> bool {
     !call.name().is_empty() && serde_json::from_str::<Map<String, Value>>(call.arguments_text()).is_ok()
 }
 
-/// Vendor members: texts grow, lists grow, objects are merged, everything else is replaced. Null says nothing new.
+/// Vendor members of a reply and of its choices, such as `provider` and `citations`, which come whole, often in each
+/// chunk: the last one counts, and objects are merged. A choice's lists (token ids on vLLM) grow.
+pub(crate) fn replace_extra(known: &mut Extra, new: Extra, lists_grow: bool) {
+    for (name, value) in Map::from(new) {
+        let value = match (known.remove(&name), value) {
+            (Some(old), value @ (Value::Null | Value::Object(_))) => merged(old, value),
+            (Some(old @ Value::Array(_)), value @ Value::Array(_)) if lists_grow => merged(old, value),
+            (_, value) => value,
+        };
+        known.insert(name, value);
+    }
+}
+
+/// Vendor members of a message: texts grow, lists grow, objects are merged, everything else is replaced. Null says nothing new.
 fn merge_extra(known: &mut Extra, new: Extra) {
     if new.is_empty() {
         return;
@@ -322,4 +335,29 @@ fn merge_detail(last: Value, item: Value) -> Value {
         last.insert(name, value);
     }
     Value::Object(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn vendor_members_that_every_chunk_repeats_are_kept_once() {
+        let mut accumulator = Accumulator::new();
+        for (group, reason) in [(json!({ "id": "req_1" }), json!(null)), (json!({ "seed": 7 }), json!("STOP"))] {
+            let chunk = json!({
+                "provider": "A", "citations": ["x", "y"], "x_groq": group,
+                "choices": [{ "delta": { "content": "." }, "native_finish_reason": reason, "token_ids": [1, 2] }],
+            });
+            accumulator.add(serde_json::from_value(chunk).unwrap());
+        }
+        let reply = accumulator.finish().unwrap();
+        assert_eq!(reply.extra.get("provider"), Some(&json!("A")));
+        assert_eq!(reply.extra.get("citations"), Some(&json!(["x", "y"])));
+        assert_eq!(reply.extra.get("x_groq"), Some(&json!({ "id": "req_1", "seed": 7 })));
+        assert_eq!(reply.choices[0].extra.get("native_finish_reason"), Some(&json!("STOP")));
+        assert_eq!(reply.choices[0].extra.get("token_ids"), Some(&json!([1, 2, 1, 2])));
+    }
 }

@@ -526,7 +526,7 @@ impl Part {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read.
     pub async fn image_file(file: impl Into<FileSource>) -> Result<Self> {
-        Ok(Part::image_url(data_url(&file.into()).await?))
+        Ok(Part::image_url(file.into().data_url().await?))
     }
 
     /// Audio out of a file: sent as base64, its format told by the name's ending.
@@ -562,7 +562,7 @@ impl Part {
         let source = file.into();
         let file = FileInput {
             filename: Some(source.name().to_owned()),
-            file_data: Some(data_url(&source).await?),
+            file_data: Some(source.data_url().await?),
             ..FileInput::blank()
         };
         Ok(Part::File(FilePart { file, ..FilePart::blank() }))
@@ -575,8 +575,4 @@ impl Part {
         }
         self
     }
-}
-
-async fn data_url(file: &FileSource) -> Result<String> {
-    Ok(format!("data:{};base64,{}", file.media_type(), crate::base64::encode(&file.read().await?)))
 }

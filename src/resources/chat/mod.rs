@@ -33,6 +33,7 @@ mod tool_runner;
 mod tool_set;
 
 pub use self::accumulate::Accumulator;
+pub(crate) use self::accumulate::replace_extra;
 pub use self::chunk::{AudioDelta, ChatChunk, ChatStream, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta};
 pub use self::message::{
     Annotation, AssistantMessage, AudioPart, AudioReply, Content, FileInput, FilePart, FunctionMessage, ImageDetail,

@@ -1,0 +1,331 @@
+//! Speech and transcription: `client.audio()`.
+//!
+//! ```no_run
+//! # async fn run() -> openai_compatible::Result<()> {
+//! use openai_compatible::audio::{SpeechRequest, TranscriptionRequest};
+//! use openai_compatible::{Client, FileSource};
+//!
+//! let client = Client::from_env()?;
+//! let request = TranscriptionRequest::new("whisper-1", FileSource::path("talk.mp3")).language("en");
+//! println!("{}", client.audio().transcribe(&request).await?.text);
+//!
+//! let request = SpeechRequest::new("tts-1", "Mind the gap.", "alloy");
+//! client.audio().speak(&request).await?.save_to("gap.mp3").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::Value;
+
+mod speech;
+mod transcription;
+mod voice;
+
+pub use self::speech::{SpeechDelta, SpeechDone, SpeechEvent, SpeechFormat, SpeechRequest, SpeechUsage};
+pub use self::transcription::{
+    ChunkingStrategy, DiarizedSegment, DiarizedTranscription, InputTokenDetails, ServerVad, TextFormat,
+    TimestampGranularity, TokenLogprob, Transcription, TranscriptionDelta, TranscriptionDone, TranscriptionEvent,
+    TranscriptionInclude, TranscriptionLanguage, TranscriptionRequest, TranscriptionSegment, TranscriptionUsage,
+    TranscriptionWord, Translation, TranslationRequest, VerboseTranscription,
+};
+pub use self::voice::{CustomVoice, Voice, VoiceConsent, VoiceConsentRequest, VoiceConsents, VoiceRequest, Voices};
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::stream::EventStream;
+use crate::transport::Expect;
+use crate::transport::form::Form;
+use crate::transport::request::{Body, WireRequest};
+use crate::wire::{Fields, With};
+use crate::{Download, FileSource};
+
+/// Speech and transcription of one client.
+#[derive(Clone, Debug)]
+pub struct Audio {
+    client: Client,
+}
+
+impl Client {
+    /// Speech and transcription.
+    pub fn audio(&self) -> Audio {
+        Audio { client: self.clone() }
+    }
+}
+
+impl Audio {
+    /// Writes down what is said: `POST /audio/transcriptions`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::TranscriptionRequest};
+    ///
+    /// let request = TranscriptionRequest::new("whisper-1", FileSource::path("talk.mp3"));
+    /// println!("{}", client.audio().transcribe(&request).await?.text);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "audio.transcriptions.create")]
+    pub fn transcribe(&self, request: impl Borrow<TranscriptionRequest>) -> Call<Transcription> {
+        Call::reply(&self.client, transcription(request.borrow(), None, false))
+    }
+
+    /// Writes down what is said, with the times of segments and words: `POST /audio/transcriptions` with
+    /// `"response_format": "verbose_json"`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::TranscriptionRequest};
+    ///
+    /// let request = TranscriptionRequest::new("whisper-1", FileSource::path("talk.mp3"))
+    ///     .timestamp_granularities(["word"]);
+    /// for word in client.audio().transcribe_verbose(&request).await?.words {
+    ///     println!("{:>7.2} s  {}", word.start, word.word);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transcribe_verbose(&self, request: impl Borrow<TranscriptionRequest>) -> Call<VerboseTranscription> {
+        Call::reply(&self.client, transcription(request.borrow(), Some("verbose_json"), false))
+    }
+
+    /// Writes down who says what: `POST /audio/transcriptions` with `"response_format": "diarized_json"`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::TranscriptionRequest};
+    ///
+    /// let request = TranscriptionRequest::new("gpt-4o-transcribe-diarize", FileSource::path("meeting.mp3"));
+    /// for segment in client.audio().transcribe_diarized(&request).await?.segments {
+    ///     println!("{}: {}", segment.speaker, segment.text);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transcribe_diarized(&self, request: impl Borrow<TranscriptionRequest>) -> Call<DiarizedTranscription> {
+        Call::reply(&self.client, transcription(request.borrow(), Some("diarized_json"), false))
+    }
+
+    /// Writes down what is said as text or subtitles: `POST /audio/transcriptions` with this `response_format`.
+    ///
+    /// The text is given as it came, a leading space (Groq) included. *Providers*: some wrap it in JSON all the same;
+    /// then it is taken out, but for [`TextFormat::Other`].
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::{TextFormat, TranscriptionRequest}};
+    ///
+    /// let request = TranscriptionRequest::new("whisper-1", FileSource::path("film.mp4"));
+    /// let subtitles = client.audio().transcribe_text(&request, TextFormat::Srt).await?;
+    /// println!("{subtitles}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transcribe_text(
+        &self,
+        request: impl Borrow<TranscriptionRequest>,
+        format: impl Into<TextFormat>,
+    ) -> Call<String> {
+        let format = format.into();
+        let request = transcription(request.borrow(), Some(format.as_str()), false);
+        Call::new(&self.client, request, Expect::Whole, format.decode())
+    }
+
+    /// Writes down what is said piece by piece: `POST /audio/transcriptions` with `"stream": true`.
+    ///
+    /// *Providers*: a server that does not stream (OpenAI's `whisper-1`) answers with one
+    /// [`TranscriptionEvent::Done`].
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::TranscriptionRequest};
+    ///
+    /// let request = TranscriptionRequest::new("gpt-4o-transcribe", FileSource::path("talk.mp3"));
+    /// let mut events = client.audio().transcribe_stream(&request).await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     print!("{}", event.delta());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transcribe_stream(
+        &self,
+        request: impl Borrow<TranscriptionRequest>,
+    ) -> Call<EventStream<TranscriptionEvent>> {
+        let request = transcription(request.borrow(), None, true);
+        Call::new(&self.client, request, Expect::Open, crate::stream::open)
+    }
+
+    /// Writes down who says what piece by piece: `POST /audio/transcriptions` with `"stream": true` and
+    /// `"response_format": "diarized_json"`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::{TranscriptionEvent, TranscriptionRequest}};
+    ///
+    /// let request = TranscriptionRequest::new("gpt-4o-transcribe-diarize", FileSource::path("meeting.mp3"));
+    /// let mut events = client.audio().transcribe_diarized_stream(&request).await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     if let TranscriptionEvent::Segment(segment) = event {
+    ///         println!("{}: {}", segment.speaker, segment.text);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transcribe_diarized_stream(
+        &self,
+        request: impl Borrow<TranscriptionRequest>,
+    ) -> Call<EventStream<TranscriptionEvent>> {
+        let request = transcription(request.borrow(), Some("diarized_json"), true);
+        Call::new(&self.client, request, Expect::Open, crate::stream::open)
+    }
+
+    /// Writes down in English what is said in any language: `POST /audio/translations`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::TranslationRequest};
+    ///
+    /// let request = TranslationRequest::new("whisper-1", FileSource::path("vortrag.mp3"));
+    /// println!("{}", client.audio().translate(&request).await?.text);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "audio.translations.create")]
+    pub fn translate(&self, request: impl Borrow<TranslationRequest>) -> Call<Translation> {
+        Call::reply(&self.client, translation(request.borrow(), None))
+    }
+
+    /// Translates into English, with the times of segments: `POST /audio/translations` with
+    /// `"response_format": "verbose_json"`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::TranslationRequest};
+    ///
+    /// let request = TranslationRequest::new("whisper-1", FileSource::path("vortrag.mp3"));
+    /// for segment in client.audio().translate_verbose(&request).await?.segments {
+    ///     println!("{:>7.2} s {}", segment.start, segment.text);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn translate_verbose(&self, request: impl Borrow<TranslationRequest>) -> Call<VerboseTranscription> {
+        Call::reply(&self.client, translation(request.borrow(), Some("verbose_json")))
+    }
+
+    /// Translates into English as text or subtitles: `POST /audio/translations` with this `response_format`. The text
+    /// is given as it came, as by [`transcribe_text`](Self::transcribe_text).
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::{TextFormat, TranslationRequest}};
+    ///
+    /// let request = TranslationRequest::new("whisper-1", FileSource::path("film.mp4"));
+    /// println!("{}", client.audio().translate_text(&request, TextFormat::Vtt).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn translate_text(
+        &self,
+        request: impl Borrow<TranslationRequest>,
+        format: impl Into<TextFormat>,
+    ) -> Call<String> {
+        let format = format.into();
+        let request = translation(request.borrow(), Some(format.as_str()));
+        Call::new(&self.client, request, Expect::Whole, format.decode())
+    }
+
+    /// Says a text: `POST /audio/speech`. The sound is handed out as it arrives.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::audio::SpeechRequest;
+    ///
+    /// let request = SpeechRequest::new("tts-1", "Mind the gap.", "alloy").response_format("wav");
+    /// client.audio().speak(&request).await?.save_to("gap.wav").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// JSON or a web page in place of sound is an error, whatever the status.
+    #[doc(alias = "audio.speech.create")]
+    pub fn speak(&self, request: impl Borrow<SpeechRequest>) -> Call<Download> {
+        let request = speech(request.borrow(), None);
+        Call::new(&self.client, request, Expect::Media, speech::open_audio).accept("application/octet-stream")
+    }
+
+    /// Says a text as events, which end with the usage: `POST /audio/speech` with `"stream_format": "sse"`.
+    ///
+    /// *Providers*: Together and Mistral stream events with `.extra("stream", true)`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client, mut player: impl std::io::Write) -> Result<(), Box<dyn std::error::Error>> {
+    /// use openai_compatible::audio::SpeechRequest;
+    ///
+    /// let request = SpeechRequest::new("gpt-4o-mini-tts", "Mind the gap.", "alloy").response_format("pcm");
+    /// let mut events = client.audio().speak_stream(&request).await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     player.write_all(&event.audio_bytes()?)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn speak_stream(&self, request: impl Borrow<SpeechRequest>) -> Call<EventStream<SpeechEvent>> {
+        Call::new(&self.client, speech(request.borrow(), Some("sse")), Expect::Open, speech::open_events)
+    }
+
+    /// Voices of your own.
+    pub fn voices(&self) -> Voices {
+        Voices { client: self.client.clone() }
+    }
+
+    /// Recordings in which speakers agree to the use of their voice.
+    pub fn voice_consents(&self) -> VoiceConsents {
+        VoiceConsents { client: self.client.clone() }
+    }
+}
+
+fn transcription(request: &TranscriptionRequest, format: Option<&str>, stream: bool) -> Result<WireRequest> {
+    upload("transcriptions", &request.model, request, &request.file, format, stream)
+}
+
+fn translation(request: &TranslationRequest, format: Option<&str>) -> Result<WireRequest> {
+    upload("translations", &request.model, request, &request.file, format, false)
+}
+
+/// A form of the request's members and its file. The method decides the format and whether the reply streams.
+fn upload(
+    route: &str,
+    model: &str,
+    request: &impl Fields,
+    file: &FileSource,
+    format: Option<&str>,
+    stream: bool,
+) -> Result<WireRequest> {
+    check_model(model)?;
+    let stream = if stream { Value::Bool(true) } else { Value::Null };
+    let request = With { request, added: &[("response_format", format.into()), ("stream", stream)] };
+    let form = Form::new().fields(&request, &["file"])?.file("file", file.clone());
+    let mut wire = WireRequest::new(Method::POST, &["audio", route], Body::Form(Arc::new(form)))?;
+    wire.model = Some(model.to_owned());
+    Ok(wire)
+}
+
+fn speech(request: &SpeechRequest, stream_format: Option<&str>) -> Result<WireRequest> {
+    check_model(&request.model)?;
+    let body = Body::json(&With { request, added: &[("stream_format", stream_format.into())] })?;
+    let mut wire = WireRequest::new(Method::POST, &["audio", "speech"], body)?;
+    wire.model = Some(request.model.clone());
+    Ok(wire)
+}
+
+fn check_model(model: &str) -> Result<()> {
+    if model.is_empty() { Err(Error::config("the model is empty")) } else { Ok(()) }
+}

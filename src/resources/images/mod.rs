@@ -1,0 +1,207 @@
+//! Images: `client.images()`.
+//!
+//! ```no_run
+//! # async fn run() -> openai_compatible::Result<()> {
+//! use openai_compatible::{Client, images::ImageRequest};
+//!
+//! let client = Client::from_env()?;
+//! let request = ImageRequest::new("gpt-image-1", "A lighthouse in fog.").size("1024x1024");
+//! let images = client.images().generate(&request).await?;
+//! for (n, image) in images.data.iter().enumerate() {
+//!     image.save_to(format!("lighthouse-{n}.png")).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use http::Method;
+use serde_json::Value;
+
+mod reply;
+mod request;
+
+pub use self::reply::{CompletedImage, Image, ImageEvent, ImageTokens, ImageUsage, Images, PartialImage};
+pub use self::request::{
+    Background, ImageEditRequest, ImageInput, ImageReference, ImageRequest, ImageVariationRequest, OutputFormat,
+    Quality, ResponseFormat,
+};
+use crate::call::Call;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::stream::EventStream;
+use crate::transport::Expect;
+use crate::transport::form::Form;
+use crate::transport::request::{Body, WireRequest};
+use crate::wire::With;
+
+/// Images of one client.
+#[derive(Clone, Debug)]
+pub struct ImageApi {
+    client: Client,
+}
+
+impl Client {
+    /// Images.
+    pub fn images(&self) -> ImageApi {
+        ImageApi { client: self.clone() }
+    }
+}
+
+impl ImageApi {
+    /// Makes images from a description: `POST /images/generations`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::images::ImageRequest;
+    ///
+    /// let images = client.images().generate(ImageRequest::new("gpt-image-1", "A lighthouse in fog.")).await?;
+    /// if let Some(image) = images.data.first() {
+    ///     image.save_to("lighthouse.png").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn generate(&self, request: impl Borrow<ImageRequest>) -> Call<Images> {
+        Call::reply(&self.client, generation(request.borrow(), false))
+    }
+
+    /// Makes an image and shows it on its way: `POST /images/generations` with `"stream": true`. How many previews come
+    /// before it, `partial_images` says.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::images::{ImageEvent, ImageRequest};
+    ///
+    /// let request = ImageRequest::new("gpt-image-1", "A lighthouse in fog.").partial_images(2);
+    /// let mut events = client.images().generate_stream(&request).await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     match event {
+    ///         ImageEvent::Partial(image) => image.save_to(format!("{}.png", image.partial_image_index)).await?,
+    ///         ImageEvent::Completed(image) => image.save_to("lighthouse.png").await?,
+    ///         _ => continue,
+    ///     };
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn generate_stream(&self, request: impl Borrow<ImageRequest>) -> Call<EventStream<ImageEvent>> {
+        Call::new(&self.client, generation(request.borrow(), true), Expect::Open, crate::stream::open)
+    }
+
+    /// Changes or joins images: `POST /images/edits`. Files are sent as a form, images by id or address as JSON.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, images::ImageEditRequest};
+    ///
+    /// let request = ImageEditRequest::new("gpt-image-1", "Give the cat a hat.", [FileSource::path("cat.png")]);
+    /// if let Some(image) = client.images().edit(&request).await?.data.first() {
+    ///     image.save_to("cat-with-hat.png").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
+    pub fn edit(&self, request: impl Borrow<ImageEditRequest>) -> Call<Images> {
+        Call::reply(&self.client, edit(request.borrow(), false))
+    }
+
+    /// Changes or joins images and shows the result on its way: `POST /images/edits` with `"stream": true`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::images::{ImageEditRequest, ImageEvent, ImageInput};
+    ///
+    /// let cat = ImageInput::url("https://example.com/cat.png");
+    /// let request = ImageEditRequest::new("gpt-image-1", "Give the cat a hat.", [cat]).partial_images(1);
+    /// let mut events = client.images().edit_stream(&request).await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     if let ImageEvent::Completed(image) = event {
+    ///         image.save_to("cat-with-hat.png").await?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
+    pub fn edit_stream(&self, request: impl Borrow<ImageEditRequest>) -> Call<EventStream<ImageEvent>> {
+        Call::new(&self.client, edit(request.borrow(), true), Expect::Open, crate::stream::open)
+    }
+
+    /// Makes images that resemble one: `POST /images/variations`. *Providers*: OpenAI has it for `dall-e-2`, few others
+    /// at all.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, images::ImageVariationRequest};
+    ///
+    /// let request = ImageVariationRequest::new("dall-e-2", FileSource::path("cat.png")).n(2);
+    /// for image in client.images().variation(&request).await?.data {
+    ///     println!("{:?}", image.url);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "create_variation")]
+    pub fn variation(&self, request: impl Borrow<ImageVariationRequest>) -> Call<Images> {
+        Call::reply(&self.client, variation(request.borrow()))
+    }
+}
+
+fn generation(request: &ImageRequest, stream: bool) -> Result<WireRequest> {
+    let body = Body::json(&With { request, added: &[flag(stream)] });
+    post("generations", &request.model, body)
+}
+
+fn edit(request: &ImageEditRequest, stream: bool) -> Result<WireRequest> {
+    let inputs = || request.images.iter().chain(&request.mask);
+    let is_file = |input: &ImageInput| matches!(input, ImageInput::File(_));
+    let body = if !inputs().any(is_file) {
+        Body::json(&With { request, added: &[flag(stream)] })
+    } else if inputs().all(is_file) {
+        edit_form(request, stream).map(|form| Body::Form(Arc::new(form)))
+    } else {
+        Err(Error::config("some images are files and others are not: the server takes either"))
+    };
+    post("edits", &request.model, body)
+}
+
+fn edit_form(request: &ImageEditRequest, stream: bool) -> Result<Form> {
+    let mut form = Form::new().fields(&With { request, added: &[flag(stream)] }, &["images", "mask"])?;
+    // A list of one goes without brackets: servers before `gpt-image-1` know one image only.
+    let part = if request.images.len() == 1 { "image" } else { "image[]" };
+    let images = request.images.iter().map(|image| (part, image));
+    for (part, input) in images.chain(request.mask.iter().map(|mask| ("mask", mask))) {
+        if let ImageInput::File(file) = input {
+            form = form.file(part, file.clone());
+        }
+    }
+    Ok(form)
+}
+
+fn variation(request: &ImageVariationRequest) -> Result<WireRequest> {
+    let form = Form::new().fields(request, &["image"]).map(|form| form.file("image", request.image.clone()));
+    post("variations", &request.model, form.map(|form| Body::Form(Arc::new(form))))
+}
+
+fn flag(stream: bool) -> (&'static str, Value) {
+    ("stream", if stream { Value::Bool(true) } else { Value::Null })
+}
+
+fn post(route: &str, model: &Option<String>, body: Result<Body>) -> Result<WireRequest> {
+    if model.as_ref().is_some_and(String::is_empty) {
+        return Err(Error::config("the model is empty"));
+    }
+    let mut wire = WireRequest::new(Method::POST, &["images", route], body?)?;
+    wire.model = model.clone();
+    Ok(wire)
+}

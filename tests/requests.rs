@@ -1,0 +1,227 @@
+//! What goes out on the wire: all cases of `vectors/requests.json`, with a table of the calls that exist.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "this is test code, which clippy sees in test functions only"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use openai_compatible::chat::{ChatRequest, Message};
+use openai_compatible::{Call, Client, ClientBuilder, Error, ErrorKind, FileSource, Form};
+use serde_json::{Value, json};
+use support::{Recorded, Reply, Server, fixture_json};
+
+/// Cases whose resource or preset does not exist yet. To be emptied: [`every_request_vector_holds`] fails when one of
+/// these can be played.
+const PENDING: [&str; 12] = [
+    "list_with_cursor_params",
+    "path_param_escaped",
+    "path_param_empty",
+    "embeddings_default_is_base64",
+    "embeddings_explicit_float",
+    "upload_non_ascii_name",
+    "upload_nested_field",
+    "transcription_array_field",
+    "azure_fixed_deployment_chat",
+    "azure_responses_no_deployment",
+    "azure_image_generation_deployment",
+    "azure_ad_token",
+];
+
+#[tokio::test(start_paused = true)]
+async fn every_request_vector_holds() {
+    let vectors = fixture_json("vectors/requests.json");
+    let cases = vectors["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 21, "a case was added or lost");
+    let mut failures = Vec::new();
+    let mut pending = Vec::new();
+    for case in cases {
+        let name = case["name"].as_str().unwrap();
+        match play(case).await {
+            Some(differences) => {
+                failures.extend(differences.into_iter().map(|difference| format!("{name}: {difference}")));
+            }
+            None => pending.push(name),
+        }
+    }
+    assert!(failures.is_empty(), "{} of the request vectors fail:\n{}", failures.len(), failures.join("\n"));
+    assert_eq!(pending, PENDING, "the list of what is pending is out of date");
+}
+
+/// Plays a case and gives what differs from what it expects; `None` when its call does not exist yet.
+async fn play(case: &Value) -> Option<Vec<String>> {
+    let server = Server::start([Reply::ok_json(&json!({"choices": [], "data": []}))]).await;
+    let client = client(&server, &case["client"])?.build().unwrap();
+    let result = call(&client, case).await?;
+    let requests = server.requests();
+    let expect = &case["expect"];
+    if expect["error"].is_string() {
+        let refused = result.is_err_and(|error| error.kind() == ErrorKind::Config) && requests.is_empty();
+        return Some(if refused { vec![] } else { vec!["it is sent, expected a config error".to_owned()] });
+    }
+    if let (Err(error), true) = (&result, requests.is_empty()) {
+        return Some(vec![format!("it is not sent: {error}")]);
+    }
+    Some(differences(&requests[0], expect))
+}
+
+// ---- The table of calls ----
+
+/// The client of a case; `None` for a preset that does not exist yet.
+fn client(server: &Server, settings: &Value) -> Option<ClientBuilder> {
+    let mut builder = Client::builder().api_key("sk-test").base_url(server.base_url());
+    for (name, value) in settings.as_object().unwrap() {
+        builder = match (name.as_str(), value.as_str()) {
+            ("organization", Some(id)) => builder.organization(id),
+            ("project", Some(id)) => builder.project(id),
+            ("base_suffix", Some(suffix)) => builder.base_url(server.base_url() + suffix),
+            ("azure", None) => return None,
+            other => panic!("no such setting: {other:?}"),
+        };
+    }
+    Some(builder)
+}
+
+/// Makes the call of a case; `None` for a resource that does not exist yet.
+async fn call(client: &Client, case: &Value) -> Option<Result<(), Error>> {
+    let (name, args) = (case["call"].as_str().unwrap(), &case["args"]);
+    let options = &case["options"];
+    Some(match name {
+        "chat.completions.create" => send(client.chat().create(chat_request(args, options)), options).await,
+        "models.list" => send(client.get::<Value>("models"), options).await,
+        "post /custom/path" => send(client.post::<Value>("/custom/path", args), options).await,
+        // The case wants one more pair on top of that in the route.
+        "get /custom?x=1" => send(client.get::<Value>("/custom?x=1").query("y", "2"), options).await,
+        "models.retrieve" | "files.list" | "files.create" | "embeddings.create" => return None,
+        "audio.transcriptions.create" | "images.generate" | "responses.create" => return None,
+        other => panic!("no such call: {other}"),
+    })
+}
+
+async fn send<T: 'static>(mut call: Call<T>, options: &Value) -> Result<(), Error> {
+    for (name, value) in options["extra_headers"].as_object().into_iter().flatten() {
+        call = call.header(name, value.as_str().unwrap());
+    }
+    for (name, value) in options["extra_query"].as_object().into_iter().flatten() {
+        for (name, value) in pairs(name, value) {
+            call = call.query(name, value);
+        }
+    }
+    if let Some(seconds) = options["timeout"].as_f64() {
+        call = call.timeout(Duration::from_secs_f64(seconds));
+    }
+    call.await.map(drop)
+}
+
+/// A query has pairs of text only: lists and objects are the caller's to spell out.
+fn pairs(name: &str, value: &Value) -> Vec<(String, String)> {
+    match value {
+        Value::Null => vec![],
+        Value::String(text) => vec![(name.to_owned(), text.clone())],
+        Value::Array(items) => items.iter().flat_map(|item| pairs(&format!("{name}[]"), item)).collect(),
+        Value::Object(members) => {
+            members.iter().flat_map(|(member, value)| pairs(&format!("{name}[{member}]"), value)).collect()
+        }
+        other => vec![(name.to_owned(), other.to_string())],
+    }
+}
+
+fn chat_request(args: &Value, options: &Value) -> ChatRequest {
+    let messages: Vec<Message> = serde_json::from_value(args["messages"].clone()).unwrap();
+    let mut request = ChatRequest::new(args["model"].as_str().unwrap(), messages);
+    let rest = args.as_object().unwrap().iter().filter(|(name, _)| !["model", "messages"].contains(&name.as_str()));
+    for (name, value) in rest.chain(options["extra_body"].as_object().into_iter().flatten()) {
+        request = request.extra(name, value.clone());
+    }
+    request
+}
+
+// ---- The comparison ----
+
+fn differences(request: &Recorded, expect: &Value) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut check = |what: &str, got: Value, expected: Value| {
+        if got != expected {
+            differences.push(format!("{what} is {got}, expected {expected}"));
+        }
+    };
+    check("method", json!(request.method), expect["method"].clone());
+    let (path, query) = split(&request.target);
+    let (expected_path, expected_query) = split(expect["raw_target"].as_str().unwrap());
+    check("path", json!(path), json!(expected_path));
+    check("query", json!(query), json!(expected_query));
+    for (name, value) in expect["headers"].as_object().unwrap() {
+        let got = request.header(name);
+        // A boundary is random.
+        let got = match value.as_str().and_then(|value| value.strip_suffix('*')) {
+            Some(start) if got.is_some_and(|got| got.starts_with(start) && got.len() > start.len()) => value.as_str(),
+            _ => got,
+        };
+        check(name, json!(got), value.clone());
+    }
+    if expect["multipart"].is_array() {
+        check("parts", sorted(parts(request)), sorted(expect["multipart"].as_array().unwrap().clone()));
+    } else if expect.get("json").is_some() {
+        check("body", request.json(), expect["json"].clone());
+    } else {
+        check("body", json!(String::from_utf8_lossy(&request.body)), json!(""));
+        check("content-type", json!(request.header("content-type")), json!(null));
+    }
+    differences
+}
+
+/// The path, and the pairs of the query in an order of their own, all as they stand on the wire.
+fn split(target: &str) -> (&str, Vec<&str>) {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut pairs: Vec<_> = query.split('&').filter(|pair| !pair.is_empty()).collect();
+    pairs.sort_unstable();
+    (path, pairs)
+}
+
+fn sorted(mut parts: Vec<Value>) -> Value {
+    parts.sort_by_key(Value::to_string);
+    parts.into()
+}
+
+/// The parts of a form, as the vectors write them.
+fn parts(request: &Recorded) -> Vec<Value> {
+    let boundary = format!("--{}", request.header("content-type").unwrap().split_once("boundary=").unwrap().1);
+    let body = std::str::from_utf8(&request.body).unwrap();
+    let mut pieces = body.split(&boundary);
+    assert_eq!(pieces.next(), Some(""), "nothing stands before the first part");
+    let mut pieces: Vec<_> = pieces.collect();
+    assert_eq!(pieces.pop(), Some("--\r\n"), "the form is closed");
+    let part = |piece: &str| {
+        let piece = piece.strip_prefix("\r\n").unwrap().strip_suffix("\r\n").unwrap();
+        let (head, data) = piece.split_once("\r\n\r\n").unwrap();
+        let mut part = json!({"data": data});
+        for line in head.split("\r\n") {
+            let (name, value) = line.split_once(": ").unwrap();
+            let name = name.to_ascii_lowercase();
+            part[name.strip_prefix("content-disposition").map_or(&*name, |_| "disposition")] = value.into();
+        }
+        part
+    };
+    pieces.into_iter().map(part).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_is_written_as_browsers_write_it() {
+    let server = Server::start([Reply::ok_json(&json!({}))]).await;
+    let client = client(&server, &json!({})).unwrap().build().unwrap();
+    let file = FileSource::bytes("über \"q\".txt", "x");
+    let form = Form::new().text("purpose", "batch").text("expires_after[seconds]", "3600").file("file", file);
+    let _: Value = client.post_form("files", form).await.unwrap();
+    let expect = json!({"method": "POST", "raw_target": "/v1/files", "multipart": [
+        {"disposition": "form-data; name=\"file\"; filename=\"über %22q%22.txt\"", "content-type": "text/plain", "data": "x"},
+        {"disposition": "form-data; name=\"purpose\"", "data": "batch"},
+        {"disposition": "form-data; name=\"expires_after[seconds]\"", "data": "3600"},
+    ], "headers": {"content-type": "multipart/form-data; boundary=*"}});
+    assert_eq!(differences(&server.requests()[0], &expect), Vec::<String>::new());
+}
