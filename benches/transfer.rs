@@ -2,13 +2,6 @@
 //!
 //! `cargo bench --bench transfer`; `TRANSFER_MIB` sets the size (1024). The server and each row run in a process of their
 //! own, so that a row's memory is the client's alone. The rows `reqwest` do the same work by hand: they are the floor.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a bench ends where something is wrong"
-)]
-
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

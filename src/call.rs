@@ -131,6 +131,11 @@ impl<T> Call<T> {
         Call { client: asked.client, request: Ok(asked.request), options: asked.options, expect: Expect::Whole, decode }
     }
 
+    /// The same call with another reading of its reply.
+    pub(crate) fn expecting<U>(self, expect: Expect, decode: Decode<U>) -> Call<U> {
+        Call { client: self.client, request: self.request, options: self.options, expect, decode }
+    }
+
     async fn run(self) -> Result<(T, Answer)> {
         let asked = Asked { client: self.client, request: self.request?, options: self.options };
         let mut answer = send(asked, self.expect).await?;

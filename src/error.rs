@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::call::request_id;
+use crate::chat::ChatCompletion;
 
 mod api;
 mod secrets;
@@ -66,6 +67,7 @@ struct Inner {
     body: Option<Bytes>,
     retry_after: Option<Duration>,
     attempts: u32,
+    completion: Option<Box<ChatCompletion>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -94,6 +96,9 @@ pub enum ErrorKind {
     Decode,
     /// A stream broke off, or reported an error, after it began. What came before was delivered.
     Stream,
+    /// A run of tools ended without an answer: the model still called tools in the last round allowed, or a tool
+    /// failed and that was to end the run. See [`Error::completion`] for the model's last reply.
+    Tool,
 }
 
 impl ErrorKind {
@@ -107,6 +112,7 @@ impl ErrorKind {
             ErrorKind::Api => "the server refused the request",
             ErrorKind::Decode => "the reply cannot be decoded",
             ErrorKind::Stream => "the stream failed",
+            ErrorKind::Tool => "the run of tools failed",
         }
     }
 }
@@ -144,6 +150,11 @@ impl Error {
 
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.0.retry_after = wait;
+        self
+    }
+
+    pub(crate) fn with_completion(mut self, completion: ChatCompletion) -> Self {
+        self.0.completion = Some(Box::new(completion));
         self
     }
 
@@ -241,6 +252,12 @@ impl Error {
         self.0.body.as_ref()
     }
 
+    /// The model's reply, where it was read and is the trouble: an answer that does not fit a type
+    /// ([`ChatCompletion::parse`]), or a run of tools without an end.
+    pub fn completion(&self) -> Option<&ChatCompletion> {
+        self.0.completion.as_deref()
+    }
+
     /// Too many requests or tokens (429), and waiting helps.
     pub fn is_rate_limited(&self) -> bool {
         (self.has_status(&[429]) || self.has_code(&["rate_limit_exceeded", "rate_limit_error"]))
@@ -285,7 +302,7 @@ impl Error {
                 !self.is_quota_exceeded()
                     && (self.failed_with().is_some_and(crate::transport::retry::is_retried) || self.is_rate_limited())
             }
-            ErrorKind::Config | ErrorKind::Encode | ErrorKind::Decode => false,
+            ErrorKind::Config | ErrorKind::Encode | ErrorKind::Decode | ErrorKind::Tool => false,
         }
     }
 

@@ -1,11 +1,4 @@
 //! Batches: what is asked, what servers answer, and the lines of their files.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "clippy sees tests in test functions only"
-)]
-
 mod support;
 
 use futures::TryStreamExt;

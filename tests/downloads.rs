@@ -1,11 +1,4 @@
 //! Downloads: what arrives, what breaks off, and what is left on the disk.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "clippy sees tests in test functions only"
-)]
-
 mod support;
 
 use std::sync::{Arc, Mutex};

@@ -1,11 +1,4 @@
 //! Files: uploads as forms, lists over pages, and what servers answer.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "clippy sees tests in test functions only"
-)]
-
 mod support;
 
 use std::io;

@@ -1,13 +1,5 @@
 //! What goes out on the wire: all cases of `vectors/requests.json`, with a table of the calls that exist.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
 mod support;
 
 use std::time::Duration;

@@ -27,7 +27,10 @@ mod accumulate;
 mod chunk;
 mod message;
 mod reply;
+mod schema;
 mod tool;
+mod tool_runner;
+mod tool_set;
 
 pub use self::accumulate::Accumulator;
 pub(crate) use self::accumulate::replace_extra;
@@ -41,9 +44,12 @@ pub use self::reply::{
     ChatCompletion, Choice, CompletionTokensDetails, FinishReason, Logprobs, Moderation, ModerationOutcome,
     ModerationResult, PromptTokensDetails, ServiceTier, StoredMessage, TokenLogprob, TopLogprob, Usage,
 };
+pub use self::schema::strict_schema;
 pub use self::tool::{
     Custom, CustomCall, CustomTool, Function, FunctionCall, FunctionTool, Tool, ToolCall, ToolChoice, ToolChoiceMode,
 };
+pub use self::tool_runner::{Permission, ToolEvent, ToolEvents, ToolRun, ToolRunner};
+pub use self::tool_set::{Json, ToolOutcome, ToolOutput, ToolResult, ToolSet};
 use crate::audio::Voice;
 use crate::call::Call;
 use crate::client::Client;

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::AddAssign;
+
+use serde_json::Value;
 
 use super::message::{AssistantMessage, Message, Part};
 use super::tool::ToolCall;
@@ -262,6 +265,44 @@ impl From<ChatCompletion> for Message {
 impl From<Choice> for Message {
     fn from(choice: Choice) -> Self {
         choice.message.into()
+    }
+}
+
+/// Adds the tokens of another reply, such as the next round of a run of tools. Vendors' numbers (costs) add up, too.
+impl AddAssign<&Usage> for Usage {
+    fn add_assign(&mut self, other: &Usage) {
+        self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
+        self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
+        self.total_tokens = self.total_tokens.saturating_add(other.total_tokens);
+        if let Some(other) = &other.prompt_tokens_details {
+            let sum = self.prompt_tokens_details.get_or_insert_with(PromptTokensDetails::blank);
+            add(&mut sum.audio_tokens, other.audio_tokens);
+            add(&mut sum.cached_tokens, other.cached_tokens);
+            add(&mut sum.cache_write_tokens, other.cache_write_tokens);
+            add(&mut sum.text_tokens, other.text_tokens);
+            add(&mut sum.image_tokens, other.image_tokens);
+        }
+        if let Some(other) = &other.completion_tokens_details {
+            let sum = self.completion_tokens_details.get_or_insert_with(CompletionTokensDetails::blank);
+            add(&mut sum.accepted_prediction_tokens, other.accepted_prediction_tokens);
+            add(&mut sum.rejected_prediction_tokens, other.rejected_prediction_tokens);
+            add(&mut sum.audio_tokens, other.audio_tokens);
+            add(&mut sum.reasoning_tokens, other.reasoning_tokens);
+            add(&mut sum.text_tokens, other.text_tokens);
+        }
+        for (name, value) in other.extra.iter() {
+            let sum = self.extra.get(name).and_then(|sum| match (sum.as_u64(), value.as_u64()) {
+                (Some(one), Some(two)) => Some(Value::from(one.saturating_add(two))),
+                _ => Some(Value::from(sum.as_f64()? + value.as_f64()?)),
+            });
+            self.extra.insert(name, sum.unwrap_or_else(|| value.clone()));
+        }
+    }
+}
+
+fn add(sum: &mut Option<u64>, other: Option<u64>) {
+    if let Some(other) = other {
+        *sum = Some(sum.unwrap_or_default().saturating_add(other));
     }
 }
 

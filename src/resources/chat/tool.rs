@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::decode::describe;
 use crate::wire::{Read, Wire, text_of_any};
 
 open_union! {
@@ -167,8 +166,7 @@ impl ToolCall {
             "" => "{}",
             text => text,
         };
-        serde_json::from_str(text).map_err(|error| {
-            let what = describe(&error, Some(text));
+        super::schema::read(text).map_err(|what| {
             Error::new(ErrorKind::Decode, format!("the arguments of `{}` do not fit: {what}", self.name()))
         })
     }
