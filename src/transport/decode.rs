@@ -32,7 +32,7 @@ impl Whole {
     pub(crate) fn reply<T: Reply>(&self) -> Result<T> {
         let text = self.text();
         let value = match read::<T>(&text) {
-            Ok(Read::Value(value)) => value,
+            Ok(Read::Value(value) | Read::Part(value, _)) => value,
             Ok(Read::Odd(_)) => return Err(self.not_a_reply(&text, T::ROOT)),
             Err(error) => return Err(self.undecodable(&text, &error)),
         };

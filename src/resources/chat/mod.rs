@@ -548,6 +548,11 @@ impl Wire for Stop {
     fn blank() -> Self {
         Stop::Many(Vec::new())
     }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        json!(["text"])
+    }
 }
 
 wire! {
