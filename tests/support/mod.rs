@@ -1,14 +1,7 @@
 //! What the integration tests share: a scripted HTTP server on real sockets, and the fixtures.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each test binary compiles this module for itself and uses a part of it"
-)]
-#![allow(
-    unreachable_pub,
-    reason = "nothing in a test binary can be reached from outside"
-)]
+#![allow(dead_code, unused_imports, reason = "each test binary compiles this module for itself and uses a part of it")]
+#![allow(unreachable_pub, reason = "nothing in a test binary can be reached from outside")]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -33,8 +26,7 @@ pub fn fixture(path: &str) -> Vec<u8> {
 
 /// `tests/fixtures/<path>`, parsed as JSON.
 pub fn fixture_json(path: &str) -> serde_json::Value {
-    serde_json::from_slice(&fixture(path))
-        .unwrap_or_else(|error| panic!("tests/fixtures/{path} is not JSON: {error}"))
+    serde_json::from_slice(&fixture(path)).unwrap_or_else(|error| panic!("tests/fixtures/{path} is not JSON: {error}"))
 }
 
 /// The URL of a loopback port that refuses connections.

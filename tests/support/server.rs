@@ -38,6 +38,7 @@ pub struct Reply {
     steps: Vec<Step>,
     in_pieces: bool,
     byte_wise: bool,
+    at_once: bool,
     framing: Option<Framing>,
     raw: bool,
     silent: bool,
@@ -63,10 +64,7 @@ enum Framing {
 impl Reply {
     /// A response without a body and without a content type.
     pub fn status(status: u16) -> Self {
-        Self {
-            status,
-            ..Self::default()
-        }
+        Self { status, ..Self::default() }
     }
 
     /// 200 with a JSON body.
@@ -76,9 +74,7 @@ impl Reply {
 
     /// 200 with an event stream, the body as given.
     pub fn sse(body: &str) -> Self {
-        Self::status(200)
-            .header("content-type", "text/event-stream")
-            .body(body.to_owned())
+        Self::status(200).header("content-type", "text/event-stream").body(body.to_owned())
     }
 
     /// Adds a header.
@@ -89,17 +85,13 @@ impl Reply {
 
     /// Sets the whole body, sent with its length.
     pub fn body(mut self, bytes: impl Into<Bytes>) -> Self {
-        self.steps = vec![Step::Write {
-            bytes: bytes.into(),
-            times: 1,
-        }];
+        self.steps = vec![Step::Write { bytes: bytes.into(), times: 1 }];
         self
     }
 
     /// Sets a JSON body and its content type.
     pub fn json(self, value: &Value) -> Self {
-        self.header("content-type", "application/json")
-            .body(value.to_string())
+        self.header("content-type", "application/json").body(value.to_string())
     }
 
     /// Adds a piece to the body, flushed on its own.
@@ -111,10 +103,7 @@ impl Reply {
 
     /// Adds the same piece many times. Each is written as the peer takes them.
     pub fn repeat(mut self, bytes: impl Into<Bytes>, times: usize) -> Self {
-        self.steps.push(Step::Write {
-            bytes: bytes.into(),
-            times,
-        });
+        self.steps.push(Step::Write { bytes: bytes.into(), times });
         self.in_pieces = true;
         self
     }
@@ -128,6 +117,12 @@ impl Reply {
     /// Flushes each byte of the body apart.
     pub fn byte_wise(mut self) -> Self {
         self.byte_wise = true;
+        self
+    }
+
+    /// Writes all pieces, and the end of the body, before anybody can read the first.
+    pub fn at_once(mut self) -> Self {
+        self.at_once = true;
         self
     }
 
@@ -274,18 +269,10 @@ impl Server {
         assert!(!replies.is_empty(), "a server needs a reply");
         let listener = listen().expect("a loopback port can be listened on");
         let address = listener.local_addr().expect("a listener has an address");
-        let shared = Arc::new(Shared {
-            answering: watch::Sender::new(None),
-            state: Mutex::default(),
-            replies,
-        });
+        let shared = Arc::new(Shared { answering: watch::Sender::new(None), state: Mutex::default(), replies });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, shared.clone()));
-        Self {
-            address,
-            shared,
-            _tasks: tasks,
-        }
+        Self { address, shared, _tasks: tasks }
     }
 
     /// `http://127.0.0.1:PORT`
@@ -306,10 +293,7 @@ impl Server {
     /// The time between each request and the next.
     pub fn delays(&self) -> Vec<Duration> {
         let requests = self.requests();
-        requests
-            .windows(2)
-            .map(|pair| pair[1].at - pair[0].at)
-            .collect()
+        requests.windows(2).map(|pair| pair[1].at - pair[0].at).collect()
     }
 
     /// How many connections were accepted.
@@ -333,11 +317,7 @@ impl Server {
     /// this waits for the first request.
     pub async fn closed(&self) {
         let mut answering = self.shared.answering.subscribe();
-        let Ok(Some(mut alive)) = answering
-            .wait_for(Option::is_some)
-            .await
-            .map(|it| it.clone())
-        else {
+        let Ok(Some(mut alive)) = answering.wait_for(Option::is_some).await.map(|it| it.clone()) else {
             return;
         };
         // Nothing is ever sent: the channel closes with the connection.
@@ -408,25 +388,11 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Answers the requests of a connection until one side ends it.
-async fn serve(
-    mut stream: TcpStream,
-    number: usize,
-    shared: &Shared,
-    alive: &watch::Sender<()>,
-) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, number: usize, shared: &Shared, alive: &watch::Sender<()>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (reading, writing) = stream.split();
-    let mut input = Input {
-        half: reading,
-        buffer: BytesMut::new(),
-    };
-    let mut output = Output {
-        half: writing,
-        shared,
-        until_end: 0,
-        until_hang: 0,
-        byte_wise: false,
-    };
+    let mut input = Input { half: reading, buffer: BytesMut::new() };
+    let mut output = Output { half: writing, shared, until_end: 0, until_hang: 0, byte_wise: false, at_once: false };
     loop {
         let request = input.request(number).await?;
         let reply = shared.record(request);
@@ -473,14 +439,7 @@ impl Input<'_> {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let at = Instant::now();
-        let mut request = Recorded {
-            method,
-            target,
-            headers,
-            body: Bytes::new(),
-            at,
-            connection,
-        };
+        let mut request = Recorded { method, target, headers, body: Bytes::new(), at, connection };
         request.body = if request.header("transfer-encoding").is_some() {
             self.chunks().await?
         } else {
@@ -526,11 +485,7 @@ impl Input<'_> {
 
     async fn more(&mut self) -> io::Result<()> {
         let count = self.half.read_buf(&mut self.buffer).await?;
-        if count == 0 {
-            Err(io::ErrorKind::UnexpectedEof.into())
-        } else {
-            Ok(())
-        }
+        if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
     /// Resolves when the peer has closed. What it sends until then is kept for the next request.
@@ -548,6 +503,7 @@ struct Output<'connection> {
     /// How many bytes of the body may still be written before the silence.
     until_hang: usize,
     byte_wise: bool,
+    at_once: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -564,6 +520,7 @@ impl Output<'_> {
         self.until_end = reply.end_after.unwrap_or(usize::MAX);
         self.until_hang = reply.hang_after.unwrap_or(usize::MAX);
         self.byte_wise = reply.byte_wise;
+        self.at_once = reply.at_once;
         if reply.silent {
             pending::<()>().await;
         }
@@ -606,7 +563,9 @@ impl Output<'_> {
         if chunked {
             self.write(b"\r\n", Part::Framing).await?;
         }
-        let_the_peer_read().await;
+        if !self.at_once {
+            let_the_peer_read().await;
+        }
         Ok(())
     }
 
