@@ -135,6 +135,14 @@ macro_rules! wire {
                 }
                 Ok(())
             }
+
+            fn uncover(&mut self) {
+                $(
+                    if !<$ty as $crate::wire::Wire>::is_blank(&self.$field) {
+                        self.extra.remove(wire!(@name $field $($wire)?));
+                    }
+                )*
+            }
         }
 
         impl serde::Serialize for $name {

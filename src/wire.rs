@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod extra;
+pub(crate) mod halves;
 #[cfg(test)]
 pub(crate) mod proof;
 mod shared_string;
@@ -111,6 +112,9 @@ pub trait Reply: Wire {
 pub(crate) trait Fields {
     /// Writes all members but those in `without`.
     fn write<M: SerializeMap>(&self, map: &mut M, without: Added<'_>) -> Result<(), M::Error>;
+
+    /// Drops from `extra` what stands in the way of a field that has a value.
+    fn uncover(&mut self);
 }
 
 /// Reads a [`Wire`] type inside a sequence or a map.
@@ -376,6 +380,10 @@ impl<T: Wire> Wire for Box<T> {
 impl<T: Fields> Fields for Box<T> {
     fn write<M: SerializeMap>(&self, map: &mut M, without: Added<'_>) -> Result<(), M::Error> {
         T::write(self, map, without)
+    }
+
+    fn uncover(&mut self) {
+        T::uncover(self);
     }
 }
 

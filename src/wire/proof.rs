@@ -121,9 +121,9 @@ fn paths(value: &Value) -> Vec<Path> {
         Value::Array(items) => items.iter().enumerate().map(|(n, value)| (n.to_string(), value)).collect(),
         _ => Vec::new(),
     };
-    let inside = steps.into_iter().flat_map(|(step, value)| {
-        paths(value).into_iter().map(move |path| [vec![step.clone()], path].concat())
-    });
+    let inside = steps
+        .into_iter()
+        .flat_map(|(step, value)| paths(value).into_iter().map(move |path| [vec![step.clone()], path].concat()));
     [Path::new()].into_iter().chain(inside).collect()
 }
 

@@ -25,12 +25,14 @@ use serde_json::{Value, json};
 
 mod accumulate;
 mod chunk;
+mod event;
 mod message;
 mod reply;
 mod tool;
 
 pub use self::accumulate::Accumulator;
 pub use self::chunk::{AudioDelta, ChatChunk, ChatStream, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta};
+pub use self::event::{ChatEvent, ChatEvents};
 pub use self::message::{
     Annotation, AssistantMessage, AudioPart, AudioReply, Content, FileInput, FilePart, FunctionMessage, ImageDetail,
     ImagePart, ImageUrl, InputAudio, Message, Part, PromptCacheBreakpoint, RefusalPart, Role, SystemMessage, TextPart,

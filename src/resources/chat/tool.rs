@@ -252,9 +252,7 @@ impl<'de> Deserialize<'de> for ToolChoice {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
         let choice = match (value.as_str(), text("/type")) {
             (Some(mode), _) => ToolChoice::Mode(mode.into()),
-            (None, Some("function")) => {
-                ToolChoice::Function(text("/function/name").unwrap_or_default().to_owned())
-            }
+            (None, Some("function")) => ToolChoice::Function(text("/function/name").unwrap_or_default().to_owned()),
             (None, Some("custom")) => ToolChoice::Custom(text("/custom/name").unwrap_or_default().to_owned()),
             (None, Some("allowed_tools")) => ToolChoice::Allowed {
                 mode: text("/allowed_tools/mode").unwrap_or_default().into(),
