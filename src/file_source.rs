@@ -312,16 +312,21 @@ impl From<PathBuf> for FileSource {
     }
 }
 
-/// How a file source is written down, so that a request can be logged or kept: a path stays a path, bytes are base64.
+/// How a file source is written down, so that a request can be logged or kept: a path as text, and everything else as an
+/// object, bytes in base64.
 #[derive(Serialize, Deserialize)]
-struct Written {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base64: Option<String>,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_type: Option<String>,
+#[serde(untagged)]
+enum Written {
+    Path(PathBuf),
+    Object {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        base64: Option<String>,
+        name: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        content_type: Option<String>,
+    },
 }
 
 impl Serialize for FileSource {
@@ -336,19 +341,26 @@ impl Serialize for FileSource {
                 return Err(serde::ser::Error::custom("a reader cannot be serialised"));
             }
         };
-        Written { path, base64, name: self.name.clone(), content_type: self.content_type.clone() }.serialize(serializer)
+        let written = match path {
+            Some(path) if *self == FileSource::path(&path) => Written::Path(path),
+            path => Written::Object { path, base64, name: self.name.clone(), content_type: self.content_type.clone() },
+        };
+        written.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for FileSource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Written::deserialize(deserializer)?;
-        let origin = match (written.path, written.base64) {
-            (Some(path), _) => Origin::Path(path),
-            (None, Some(text)) => Origin::Bytes(crate::base64::decode(&text).map_err(serde::de::Error::custom)?.into()),
-            (None, None) => return Err(serde::de::Error::missing_field("path")),
+        let (origin, name, content_type) = match Written::deserialize(deserializer)? {
+            Written::Path(path) => return Ok(FileSource::path(path)),
+            Written::Object { path: Some(path), name, content_type, .. } => (Origin::Path(path), name, content_type),
+            Written::Object { base64: Some(text), name, content_type, .. } => {
+                let bytes = crate::base64::decode(&text).map_err(serde::de::Error::custom)?;
+                (Origin::Bytes(bytes.into()), name, content_type)
+            }
+            Written::Object { .. } => return Err(serde::de::Error::missing_field("path")),
         };
-        Ok(FileSource { content_type: written.content_type, ..FileSource::new(origin, written.name) })
+        Ok(FileSource { content_type, ..FileSource::new(origin, name) })
     }
 }
 
@@ -358,6 +370,12 @@ impl crate::wire::Wire for FileSource {
     }
 
     fn blank() -> Self {
-        FileSource::bytes("upload", Bytes::new())
+        // No file: sending it says so.
+        FileSource::path("")
+    }
+
+    #[cfg(test)]
+    fn sample() -> serde_json::Value {
+        "talk.mp3".into()
     }
 }

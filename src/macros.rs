@@ -4,6 +4,8 @@
 
 /// A JSON object as a struct: public fields, lenient reading, unknown members kept in `extra`.
 ///
+/// With each comes a test of its name that proves the rules of `wire.rs` for it; `open_enum!` and `open_union!` do so, too.
+///
 /// ```text
 /// wire! {
 ///     /// Docs.
@@ -46,9 +48,9 @@ macro_rules! wire {
                         while let Some(key) = map.next_key_seed($crate::wire::Key)? {
                             match &*key {
                                 $( wire!(@name $field $($wire)?) => {
-                                    match map.next_value_seed(wire!(@seed $ty $(, $how $(, $by)?)?))? {
-                                        $crate::wire::Read::Value(value) => this.$field = value,
-                                        $crate::wire::Read::Odd(value) => { this.extra.insert(key, value); }
+                                    let read = map.next_value_seed(wire!(@seed $ty $(, $how $(, $by)?)?))?;
+                                    if let Some(odd) = read.put(&mut this.$field) {
+                                        this.extra.insert(key, odd);
                                     }
                                 } )*
                                 _ => {
@@ -97,6 +99,20 @@ macro_rules! wire {
                     extra: $crate::Extra::new(),
                 }
             }
+
+            #[cfg(test)]
+            fn sample() -> serde_json::Value {
+                $crate::wire::proof::object(|| {
+                    vec![$( (wire!(@name $field $($wire)?), <$ty as $crate::wire::Wire>::sample()) ),*]
+                })
+            }
+        }
+
+        #[cfg(test)]
+        #[test]
+        #[allow(non_snake_case)]
+        fn $name() {
+            $crate::wire::proof::of_struct::<$name>(|value| &value.extra);
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
@@ -120,6 +136,14 @@ macro_rules! wire {
                     map.serialize_entry(name, value)?;
                 }
                 Ok(())
+            }
+
+            fn uncover(&mut self) {
+                $(
+                    if !<$ty as $crate::wire::Wire>::is_blank(&self.$field) {
+                        self.extra.remove(wire!(@name $field $($wire)?));
+                    }
+                )*
             }
         }
 
@@ -289,6 +313,18 @@ macro_rules! open_enum {
             fn is_nothing(&self) -> bool {
                 matches!(self, $name::Other(text) if text.is_empty())
             }
+
+            #[cfg(test)]
+            fn sample() -> serde_json::Value {
+                [$($text),*].first().copied().into()
+            }
+        }
+
+        #[cfg(test)]
+        #[test]
+        #[allow(non_snake_case)]
+        fn $name() {
+            $crate::wire::proof::of_enum::<$name>(&[$($text),*]);
         }
     )+};
 }
@@ -404,6 +440,18 @@ macro_rules! open_union {
             fn blank() -> Self {
                 $name::Other($crate::Extra::new())
             }
+
+            #[cfg(test)]
+            fn sample() -> serde_json::Value {
+                [$( $crate::wire::proof::tagged($tag, $text, <$ty as $crate::wire::Wire>::sample()) ),*].into_iter().next().unwrap_or_default()
+            }
+        }
+
+        #[cfg(test)]
+        #[test]
+        #[allow(non_snake_case)]
+        fn $name() {
+            $( $crate::wire::proof::of_variant::<$name, $ty>($tag, $text); )*
         }
     )+};
 }

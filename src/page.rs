@@ -11,7 +11,6 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Extra;
 use crate::call::{Asked, Call};
@@ -112,7 +111,7 @@ struct Next {
 }
 
 /// An item of a list: its id is the cursor where the server gives no other.
-pub trait Item: Wire {
+pub trait Item: Wire + Serialize {
     /// Its id.
     fn id(&self) -> &str;
 }
@@ -252,18 +251,21 @@ impl<T: Item> Wire for Page<T> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-                let data = Vec::read(SeqAccessDeserializer::new(seq))?;
-                Ok(data.map(|data| Page { data, ..Page::blank() }))
+                let mut page = Page::blank();
+                if let Some(odd) = Vec::read(SeqAccessDeserializer::new(seq))?.put(&mut page.data) {
+                    page.extra.insert("data", odd);
+                }
+                Ok(Read::Value(page))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut page = Page::blank();
                 while let Some(key) = map.next_key_seed(Key)? {
                     let odd = match &*key {
-                        "data" => set(&mut page.data, map.next_value_seed(Seed::new())?),
-                        "first_id" => set(&mut page.first_id, map.next_value_seed(Seed::new())?),
-                        "last_id" => set(&mut page.last_id, map.next_value_seed(Seed::new())?),
-                        "has_more" => set(&mut page.has_more, map.next_value_seed(Seed::new())?),
+                        "data" => map.next_value_seed(Seed::new())?.put(&mut page.data),
+                        "first_id" => map.next_value_seed(Seed::new())?.put(&mut page.first_id),
+                        "last_id" => map.next_value_seed(Seed::new())?.put(&mut page.last_id),
+                        "has_more" => map.next_value_seed(Seed::new())?.put(&mut page.has_more),
                         _ => Some(map.next_value()?),
                     };
                     if let Some(odd) = odd {
@@ -271,16 +273,6 @@ impl<T: Item> Wire for Page<T> {
                     }
                 }
                 Ok(Read::Value(page))
-            }
-        }
-
-        fn set<V>(field: &mut V, read: Read<V>) -> Option<Value> {
-            match read {
-                Read::Value(value) => {
-                    *field = value;
-                    None
-                }
-                Read::Odd(odd) => Some(odd),
             }
         }
         deserializer.deserialize_any(PageOrItems(PhantomData))
@@ -294,14 +286,16 @@ impl<T: Item> Wire for Page<T> {
 impl<T: Serialize> Serialize for Page<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("data", &self.data)?;
-        if let Some(id) = &self.first_id {
-            map.serialize_entry("first_id", id)?;
+        // What did not fit its field stands in `extra`, whole.
+        if !self.extra.contains_key("data") {
+            map.serialize_entry("data", &self.data)?;
         }
-        if let Some(id) = &self.last_id {
-            map.serialize_entry("last_id", id)?;
+        for (name, id) in [("first_id", &self.first_id), ("last_id", &self.last_id)] {
+            if let (Some(id), false) = (id, self.extra.contains_key(name)) {
+                map.serialize_entry(name, id)?;
+            }
         }
-        if let Some(has_more) = self.has_more {
+        if let (Some(has_more), false) = (self.has_more, self.extra.contains_key("has_more")) {
             map.serialize_entry("has_more", &has_more)?;
         }
         for (name, value) in self.extra.iter() {

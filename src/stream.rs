@@ -19,6 +19,7 @@ use crate::transport::Answer;
 use crate::transport::decode::{Whole, describe, read};
 use crate::transport::http::ResponseBody;
 use crate::transport::sse::{Decoder, Event};
+use crate::wire::halves::Halves;
 use crate::wire::{Read, Wire};
 
 /// A reply that arrives event by event.
@@ -28,6 +29,8 @@ use crate::wire::{Read, Wire};
 /// was delivered: an input that stops early, silence longer than the idle timeout, an error that the server reports in
 /// its midst, an event that cannot be read, a JSON or HTML body in place of events. After an error or the end it gives
 /// `None`.
+///
+/// The idle timeout runs while you wait for an item. Comments and pings are silence, too.
 ///
 /// Nothing is read ahead: the server is held back at your pace. Dropping the stream closes its connection.
 pub struct EventStream<T> {
@@ -50,7 +53,10 @@ pub(crate) enum Step<T> {
     /// The item is delivered first, then the error.
     ItemThenError(T, Error),
     Error(Error),
+    /// A vendor's event beside the reply.
     Skip,
+    /// A sign that the connection is open, and none of the model: the idle timeout runs on.
+    Ping,
 }
 
 /// An item of a stream of this crate's types.
@@ -66,6 +72,12 @@ pub(crate) trait StreamItem: Wire {
     /// True when the item carries an error of the server.
     fn has_error(&self) -> bool {
         is_error(self.extra())
+    }
+
+    /// The error that the item carries.
+    fn api_error(&self) -> ApiError {
+        let members = Value::Object(self.extra().clone().into());
+        ApiError::from_value(&members).unwrap_or_default()
     }
 
     /// The item for a whole reply that came in place of a stream.
@@ -110,9 +122,12 @@ pub(crate) struct Reader {
     /// Unknown routes end where their input ends.
     any_end: bool,
     events: u64,
+    halves: Halves,
     failed: Option<Error>,
     idle_timeout: Duration,
-    last_event: Instant,
+    attempts: u32,
+    /// When the wait for the next event began; the time that the caller takes does not count.
+    waiting_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     max_size: usize,
 }
@@ -123,9 +138,14 @@ enum Phase {
     Events,
     /// JSON or HTML in place of events, read to its end.
     Body(BytesMut),
+    /// Behind the end mark. A connection whose reply is read to its end can be used again.
+    Draining,
     /// The input has ended; what is pending was taken.
     Ended,
 }
+
+/// How long the end of the body may take behind the end mark: on most servers, it is the next packet.
+const DRAIN: Duration = Duration::from_millis(20);
 
 enum Raw {
     Event(Event),
@@ -142,9 +162,11 @@ impl Reader {
             progress: Progress::default(),
             any_end,
             events: 0,
+            halves: Halves::default(),
             failed: None,
             idle_timeout: answer.idle_timeout,
-            last_event: Instant::now(),
+            attempts: answer.attempts,
+            waiting_since: None,
             timer: None,
             max_size: answer.max_event_size,
         }
@@ -162,12 +184,16 @@ impl Reader {
     /// The next event, or the whole body that came in place of events.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Raw>>> {
         loop {
-            // What stands behind the end mark does not count.
             if self.body.is_none() {
                 return Poll::Ready(None);
             }
+            if matches!(self.phase, Phase::Draining) {
+                ready!(self.poll_drained(context));
+                self.close();
+                return Poll::Ready(None);
+            }
             match self.decoder.next_event() {
-                Ok(Some(event)) => match self.admit(event, context) {
+                Ok(Some(event)) => match self.admit(event) {
                     Some(Ok(event)) => return Poll::Ready(Some(Ok(Raw::Event(event)))),
                     Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                     None => continue,
@@ -189,7 +215,7 @@ impl Reader {
                     let error = self.error(ErrorKind::Stream, "the connection broke off").with_source(error);
                     return Poll::Ready(Some(Err(error)));
                 }
-                Poll::Ready(None) => match self.input_ended(context) {
+                Poll::Ready(None) => match self.input_ended() {
                     Some(raw) => return Poll::Ready(Some(raw)),
                     None => continue,
                 },
@@ -225,16 +251,18 @@ impl Reader {
     }
 
     /// What is an event for the item's type: not the end mark, not an empty one, not an error by name.
-    fn admit(&mut self, event: Event, context: &mut Context<'_>) -> Option<Result<Event>> {
+    fn admit(&mut self, event: Event) -> Option<Result<Event>> {
         let data = event.data.trim_ascii();
         if data.is_empty() {
             return None;
         }
-        self.last_event = Instant::now();
         self.events += 1;
         if data.starts_with(b"[DONE]") {
-            self.drain(context);
-            self.close();
+            match self.phase {
+                Phase::Ended => self.close(),
+                _ => self.phase = Phase::Draining,
+            }
+            self.timer = None;
             return None;
         }
         if event.event.as_deref() == Some("error") {
@@ -243,22 +271,42 @@ impl Reader {
         Some(Ok(event))
     }
 
+    /// Decodes an event; where characters cut in half stand in the way, once more without them.
+    fn decode<V>(&mut self, text: &str, decode: impl Fn(&str) -> serde_json::Result<V>) -> serde_json::Result<V> {
+        if self.halves.is_empty() {
+            match decode(text) {
+                Err(error) if error.is_syntax() => {}
+                decoded => return decoded,
+            }
+        }
+        match self.halves.mend(text) {
+            Some(mended) => decode(&mended),
+            None => decode(text),
+        }
+    }
+
     pub(crate) fn server_error(&self, api: ApiError) -> Error {
         self.error(ErrorKind::Stream, "the server reports an error").with_api(api)
     }
 
-    /// Reads what is there behind the end mark: a connection whose reply is read to its end can be used again.
-    fn drain(&mut self, context: &mut Context<'_>) {
-        let Some(body) = &mut self.body else { return };
-        for _ in 0..4 {
+    /// Reads on for a moment; what stands behind the end mark does not count.
+    fn poll_drained(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(body) = &mut self.body else { return Poll::Ready(()) };
+        // A server that goes on and on is left.
+        for _ in 0..64 {
             match Pin::new(&mut *body).poll_next(context) {
-                Poll::Ready(Some(Ok(_))) => continue,
-                _ => return,
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(DRAIN)));
+                    return timer.as_mut().poll(context);
+                }
             }
         }
+        Poll::Ready(())
     }
 
-    fn input_ended(&mut self, context: &mut Context<'_>) -> Option<Result<Raw>> {
+    fn input_ended(&mut self) -> Option<Result<Raw>> {
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Body(body) => {
                 self.close();
@@ -273,7 +321,7 @@ impl Reader {
                 if !is_whole {
                     return Some(Err(self.error(ErrorKind::Stream, "it was cut off inside an event")));
                 }
-                self.admit(event, context).map(|event| event.map(Raw::Event))
+                self.admit(event).map(|event| event.map(Raw::Event))
             }
         }
     }
@@ -294,7 +342,8 @@ impl Reader {
 
     /// The timer is set once and moved when it rings: events are many, silences are few.
     fn poll_idle<V>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<V>>> {
-        let deadline = self.last_event + self.idle_timeout;
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let Some(deadline) = since.checked_add(self.idle_timeout) else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         loop {
             ready!(timer.as_mut().poll(context));
@@ -343,6 +392,9 @@ impl<T> EventStream<T> {
                 Some(Ok(Raw::Event(event))) => (self.decode.event)(&mut self.reader, &event),
                 Some(Ok(Raw::Whole(whole))) => (self.decode.whole)(&mut self.reader, &whole),
             };
+            if !matches!(step, Step::Ping) {
+                self.reader.waiting_since = None;
+            }
             match step {
                 Step::Item(item) => return Poll::Ready(Some(Ok(item))),
                 Step::ItemThenError(item, error) => {
@@ -350,11 +402,12 @@ impl<T> EventStream<T> {
                     return Poll::Ready(Some(Ok(item)));
                 }
                 Step::Error(error) => break error,
-                Step::Skip => {}
+                Step::Skip | Step::Ping => {}
             }
         };
         self.reader.close();
         self.reader.decoder = Decoder::new();
+        let error = error.redact(&self.reader.whole.secrets).with_attempts(self.reader.attempts);
         Poll::Ready(Some(Err(error)))
     }
 }
@@ -391,22 +444,33 @@ pub(crate) fn open_any<T: DeserializeOwned>(answer: &mut Answer) -> Result<Event
 }
 
 fn decode_item<T: StreamItem>(reader: &mut Reader, event: &Event) -> Step<T> {
+    if event.event.as_deref().is_some_and(is_ping) {
+        return Step::Ping;
+    }
     let text = event.text();
-    let item = match read::<T>(&text) {
-        Ok(Read::Value(item)) => item,
+    let item = match reader.decode(&text, read::<T>) {
+        Ok(Read::Value(item) | Read::Part(item, _)) => item,
         failed => return unreadable(reader, event, &text, failed.err()),
     };
     item.mark(&mut reader.progress);
     if item.has_error() || item.is_hollow() && is_flat_error(item.extra()) {
-        let value = serde_json::from_str::<Value>(&text).unwrap_or_default();
-        let error = reader.server_error(ApiError::from_value(&value).unwrap_or_default());
+        let error = reader.server_error(item.api_error());
         return if item.is_hollow() { Step::Error(error) } else { Step::ItemThenError(item, error) };
     }
-    if item.is_hollow() && event.event.is_some() {
-        // A vendor's own event beside the reply, such as a ping.
-        return Step::Skip;
+    if item.is_hollow() {
+        if item.extra().get("type").and_then(Value::as_str).is_some_and(is_ping) {
+            return Step::Ping;
+        }
+        if is_named(event) {
+            return Step::Skip;
+        }
     }
     Step::Item(item)
+}
+
+/// Names and types of events that keep a connection open.
+fn is_ping(name: &str) -> bool {
+    ["ping", "keepalive", "keep-alive", "heartbeat"].contains(&name)
 }
 
 /// `{"object":"error","message":…}`, `{"detail":…}`: errors that servers write without the key `error`.
@@ -414,9 +478,14 @@ fn is_flat_error(extra: &Extra) -> bool {
     extra.contains_key("detail") || extra.contains_key("message") || extra.contains_key("errors")
 }
 
+/// True when the event has a name of its own: `message` is what no name means.
+fn is_named(event: &Event) -> bool {
+    event.event.as_deref().is_some_and(|name| name != "message")
+}
+
 /// An unnamed event must be readable; one with a vendor's name may be anything.
 fn unreadable<T>(reader: &Reader, event: &Event, text: &str, error: Option<serde_json::Error>) -> Step<T> {
-    if event.event.is_some() {
+    if is_named(event) {
         return Step::Skip;
     }
     let what = match &error {
@@ -438,12 +507,15 @@ fn decode_whole<T: StreamItem>(reader: &mut Reader, whole: &Whole) -> Step<T> {
 
 fn decode_any<T: DeserializeOwned>(reader: &mut Reader, event: &Event) -> Step<T> {
     let text = event.text();
-    if let Ok(value) = serde_json::from_str::<ErrorProbe>(&text) {
-        if !matches!(value.error, Value::Null | Value::Bool(false)) {
-            return Step::Error(reader.server_error(ApiError::from_body(text.as_bytes())));
+    // Looked for first: reading every event twice would cost as much as reading it.
+    if memchr::memmem::find(&event.data, b"\"error\"").is_some() {
+        if let Ok(ErrorProbe { error }) = serde_json::from_str(&text) {
+            if !matches!(error, Value::Null | Value::Bool(false)) {
+                return Step::Error(reader.server_error(ApiError::from_body(text.as_bytes())));
+            }
         }
     }
-    match serde_json::from_str(&text) {
+    match reader.decode(&text, |text| serde_json::from_str(text)) {
         Ok(item) => Step::Item(item),
         Err(error) => unreadable(reader, event, &text, Some(error)),
     }

@@ -4,6 +4,14 @@
 //! in any of the shapes servers use for it, and with [`Read::Odd`] when it does not; then the struct that
 //! holds the field keeps the odd value in its [`Extra`] and goes on. So no field can fail a reply, and
 //! nothing is lost. The `wire!` macro writes these implementations; see `macros.rs`.
+//!
+//! What is read and written back is the same JSON, but for these:
+//! * null is the same as a missing member, and so is empty text, an empty list and an empty object where a field may
+//!   be left out; numbers and booleans are always written.
+//! * A number or boolean in the place of text becomes text; numeric text in the place of a number becomes a number,
+//!   and a float in the place of an integer its whole part; 0, 1, `"true"` and `"false"` become booleans.
+//!
+//! `proof.rs` holds every wire type to this.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,6 +25,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod extra;
+pub(crate) mod halves;
+#[cfg(test)]
+pub(crate) mod proof;
 mod shared_string;
 
 pub use extra::Extra;
@@ -29,6 +40,8 @@ pub enum Read<T> {
     Value(T),
     /// It is JSON of another shape; kept for the struct around it.
     Odd(Value),
+    /// A list some of whose entries do not fit: those that do, and the whole list for the struct around it.
+    Part(T, Value),
 }
 
 impl<T> Read<T> {
@@ -36,6 +49,22 @@ impl<T> Read<T> {
         match self {
             Read::Value(value) => Read::Value(convert(value)),
             Read::Odd(value) => Read::Odd(value),
+            Read::Part(value, whole) => Read::Part(convert(value), whole),
+        }
+    }
+
+    /// Puts what fits into the field; gives back what the struct keeps beside it.
+    pub(crate) fn put(self, field: &mut T) -> Option<Value> {
+        match self {
+            Read::Value(value) => {
+                *field = value;
+                None
+            }
+            Read::Odd(odd) => Some(odd),
+            Read::Part(value, whole) => {
+                *field = value;
+                Some(whole)
+            }
         }
     }
 }
@@ -59,6 +88,12 @@ pub trait Wire: Sized {
     fn is_nothing(&self) -> bool {
         false
     }
+
+    /// JSON that this type reads with nothing left over; null where a type gives none.
+    #[cfg(test)]
+    fn sample() -> Value {
+        Value::Null
+    }
 }
 
 /// A type that is a whole reply.
@@ -77,6 +112,9 @@ pub trait Reply: Wire {
 pub(crate) trait Fields {
     /// Writes all members but those in `without`.
     fn write<M: SerializeMap>(&self, map: &mut M, without: Added<'_>) -> Result<(), M::Error>;
+
+    /// Drops from `extra` what stands in the way of a field that has a value.
+    fn uncover(&mut self) {}
 }
 
 /// Reads a [`Wire`] type inside a sequence or a map.
@@ -177,6 +215,11 @@ impl Wire for String {
     fn is_blank(&self) -> bool {
         self.is_empty()
     }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        Value::from("text")
+    }
 }
 
 /// Counters and timestamps: integers, floats (their whole part) and numeric strings.
@@ -185,12 +228,9 @@ macro_rules! wire_integer {
         impl Wire for $name {
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
                 fn from_float(v: f64) -> Read<$name> {
-                    let whole = v.trunc();
-                    if whole >= $name::MIN as f64 && whole < $name::MAX as f64 {
-                        Read::Value(whole as $name)
-                    } else {
-                        Read::Odd(Value::from(v))
-                    }
+                    // The cast saturates, so that what is out of range does not come back the same.
+                    let number = v.trunc() as $name;
+                    if number as f64 == v.trunc() { Read::Value(number) } else { Read::Odd(Value::from(v)) }
                 }
                 visit_json! { $name:
                     visit_u64(v: u64) => $name::try_from(v).map_or_else(|_| Read::Odd(Value::from(v)), Read::Value);
@@ -200,8 +240,11 @@ macro_rules! wire_integer {
                     visit_str(v: &str) => match v.trim().parse::<$name>() {
                         Ok(number) => Read::Value(number),
                         Err(_) => match v.trim().parse::<f64>() {
-                            Ok(number) if number.is_finite() => from_float(number).map(|n| n),
-                            _ => Read::Odd(Value::from(v)),
+                            Ok(number) => match from_float(number) {
+                                Read::Odd(_) => Read::Odd(Value::from(v)),
+                                read => read,
+                            },
+                            Err(_) => Read::Odd(Value::from(v)),
                         },
                     };
                 }
@@ -210,6 +253,11 @@ macro_rules! wire_integer {
 
             fn blank() -> Self {
                 0
+            }
+
+            #[cfg(test)]
+            fn sample() -> Value {
+                Value::from(7)
             }
         }
     )*};
@@ -234,6 +282,11 @@ impl Wire for f64 {
     fn blank() -> Self {
         0.0
     }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        Value::from(0.5)
+    }
 }
 
 impl Wire for bool {
@@ -251,6 +304,11 @@ impl Wire for bool {
     fn blank() -> Self {
         false
     }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        Value::from(true)
+    }
 }
 
 impl Wire for Value {
@@ -264,6 +322,11 @@ impl Wire for Value {
 
     fn is_blank(&self) -> bool {
         self.is_null()
+    }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        serde_json::json!({ "any": [1, null] })
     }
 }
 
@@ -299,6 +362,11 @@ impl<T: Wire> Wire for Option<T> {
     fn is_blank(&self) -> bool {
         self.is_none()
     }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        T::sample()
+    }
 }
 
 impl<T: Wire> Wire for Box<T> {
@@ -313,18 +381,27 @@ impl<T: Wire> Wire for Box<T> {
     fn is_blank(&self) -> bool {
         T::is_blank(self)
     }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        T::sample()
+    }
 }
 
 impl<T: Fields> Fields for Box<T> {
     fn write<M: SerializeMap>(&self, map: &mut M, without: Added<'_>) -> Result<(), M::Error> {
         T::write(self, map, without)
     }
+
+    fn uncover(&mut self) {
+        T::uncover(self);
+    }
 }
 
-impl<T: Wire> Wire for Vec<T> {
+impl<T: Wire + Serialize> Wire for Vec<T> {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
         struct Items<T>(PhantomData<T>);
-        impl<'de, T: Wire> Visitor<'de> for Items<T> {
+        impl<'de, T: Wire + Serialize> Visitor<'de> for Items<T> {
             type Value = Read<Vec<T>>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -337,13 +414,11 @@ impl<T: Wire> Wire for Vec<T> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut items = Vec::new();
+                let mut whole = None;
                 while let Some(item) = seq.next_element_seed(Seed::<T>::new())? {
-                    // An entry that cannot be a T has no place in the list; the raw body still has it.
-                    if let Read::Value(item) = item {
-                        items.push(item);
-                    }
+                    keep(&mut items, &mut whole, item)?;
                 }
-                Ok(Read::Value(items))
+                Ok(in_part(items, whole))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -380,6 +455,51 @@ impl<T: Wire> Wire for Vec<T> {
     fn is_blank(&self) -> bool {
         self.is_empty()
     }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        match T::sample() {
+            Value::Null => Value::Null,
+            item => Value::Array(vec![item]),
+        }
+    }
+}
+
+/// Takes an entry of a list: into the items, and into the whole list once there is one entry that does not fit.
+pub(crate) fn keep<T, E>(items: &mut Vec<T>, whole: &mut Option<Vec<Value>>, item: Read<T>) -> Result<(), E>
+where
+    T: Serialize,
+    E: serde::de::Error,
+{
+    if whole.is_none() {
+        if let Read::Value(item) = item {
+            items.push(item);
+            return Ok(());
+        }
+        let before = items.iter().map(serde_json::to_value).collect::<Result<_, _>>();
+        *whole = Some(before.map_err(E::custom)?);
+    }
+    let original = match item {
+        Read::Odd(odd) => odd,
+        Read::Value(item) => {
+            let original = serde_json::to_value(&item).map_err(E::custom)?;
+            items.push(item);
+            original
+        }
+        Read::Part(item, original) => {
+            items.push(item);
+            original
+        }
+    };
+    whole.get_or_insert_default().push(original);
+    Ok(())
+}
+
+pub(crate) fn in_part<T>(items: Vec<T>, whole: Option<Vec<Value>>) -> Read<Vec<T>> {
+    match whole {
+        None => Read::Value(items),
+        Some(whole) => Read::Part(items, Value::Array(whole)),
+    }
 }
 
 impl<T: Wire> Wire for BTreeMap<String, T> {
@@ -405,6 +525,11 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
 
     fn is_blank(&self) -> bool {
         self.is_empty()
+    }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        proof::object(|| vec![("name", T::sample())])
     }
 }
 
@@ -476,7 +601,7 @@ pub(crate) fn read_members<T: Wire>(members: serde_json::Map<String, Value>) -> 
 /// `Deserialize` of a wire type: what is odd at the root is an error.
 pub(crate) fn deserialize<'de, T: Wire, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     match T::read(deserializer)? {
-        Read::Value(value) => Ok(value),
+        Read::Value(value) | Read::Part(value, _) => Ok(value),
         Read::Odd(_) => Err(serde::de::Error::custom("the JSON is of another shape than this type")),
     }
 }

@@ -254,6 +254,30 @@ async fn a_key_is_never_shown_even_when_the_server_repeats_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_is_never_shown_by_a_stream_that_has_begun() {
+    let chunk = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+    let bodies = [
+        format!("{chunk}data: {{\"error\":{{\"message\":\"bad key {KEY}\",\"code\":\"{KEY}\"}}}}\n\n"),
+        format!("{chunk}event: error\ndata: {KEY}\n\n"),
+        format!("{chunk}data: {KEY}\n\n"),
+        format!("<html>{KEY}</html>"),
+        format!("{{\"error\":\"{KEY}\"}}"),
+    ];
+    for body in bodies {
+        let server = Server::start([Reply::sse(&body)]).await;
+        let mut stream = builder(&server).api_key(KEY).build().unwrap().chat().stream(hello()).await.unwrap();
+        let error = loop {
+            match stream.try_next().await {
+                Ok(item) => assert!(item.is_some(), "{body}"),
+                Err(error) => break error,
+            }
+        };
+        assert!(!everything(&error).contains("sk-secret"), "{body}");
+        assert_eq!(error.attempts(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_of_one_call_is_never_shown_either() {
     for reply in echoes() {
         let server = Server::start([reply]).await;

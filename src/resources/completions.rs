@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use crate::Extra;
 use crate::call::Call;
-use crate::chat::{FinishReason, Stop, StreamOptions, TokenLogprob, Usage, replace_extra};
+use crate::chat::{FinishReason, Grows, Stop, StreamOptions, TokenLogprob, Usage, merge_extra};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{EventStream, Progress, StreamItem};
@@ -271,7 +271,7 @@ impl Completion {
         self.created = self.created.or(piece.created);
         self.usage = piece.usage.or(self.usage.take());
         self.system_fingerprint = piece.system_fingerprint.or(self.system_fingerprint.take());
-        replace_extra(&mut self.extra, piece.extra, false);
+        merge_extra(&mut self.extra, piece.extra, Grows::Nothing);
         for new in piece.choices {
             match self.choices.iter_mut().find(|known| known.index == new.index) {
                 Some(known) => known.add(new),
@@ -290,7 +290,7 @@ impl CompletionChoice {
             (known, new) => *known = new.or(known.take()),
         }
         // Token ids (vLLM) and bare log probabilities (TGI) come a few at a time.
-        replace_extra(&mut self.extra, new.extra, true);
+        merge_extra(&mut self.extra, new.extra, Grows::Lists);
     }
 }
 
@@ -311,7 +311,7 @@ impl CompletionLogprobs {
         if let Some(new) = new.content {
             self.content.get_or_insert_default().extend(new);
         }
-        replace_extra(&mut self.extra, new.extra, true);
+        merge_extra(&mut self.extra, new.extra, Grows::Lists);
     }
 }
 

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
+use crate::wire::halves::mend_whole;
 use crate::wire::{Read, Reply, Wire};
 
 /// A whole reply.
@@ -33,8 +34,8 @@ impl Whole {
     /// A reply of this crate's types: lenient, but never an error in disguise.
     pub(crate) fn reply<T: Reply>(&self) -> Result<T> {
         let text = self.text();
-        let value = match read::<T>(&text) {
-            Ok(Read::Value(value)) => value,
+        let value = match mending(&text, read::<T>) {
+            Ok(Read::Value(value) | Read::Part(value, _)) => value,
             Ok(Read::Odd(_)) => return Err(self.not_a_reply(&text, T::ROOT)),
             Err(error) => return Err(self.undecodable(&text, &error)),
         };
@@ -51,7 +52,7 @@ impl Whole {
         let text = self.text();
         // `null` is what an empty body means: 204, or DELETE without one.
         let json = if text.trim().is_empty() { "null" } else { &*text };
-        serde_json::from_str(json).map_err(|error| self.undecodable(&text, &error))
+        mending(json, |json| serde_json::from_str(json)).map_err(|error| self.undecodable(&text, &error))
     }
 
     /// The error that stands in a body with a good status, or a decode error when none does.
@@ -111,6 +112,14 @@ pub(crate) fn read<T: Wire>(text: &str) -> serde_json::Result<Read<T>> {
     let value = T::read(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// Decodes JSON; where characters cut in half stand in the way, once more without them.
+fn mending<V>(json: &str, decode: impl Fn(&str) -> serde_json::Result<V>) -> serde_json::Result<V> {
+    decode(json).or_else(|error| match mend_whole(json) {
+        Some(mended) => decode(&mended),
+        None => Err(error),
+    })
 }
 
 /// True when the JSON is a list, or an object with this member.

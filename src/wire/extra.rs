@@ -125,4 +125,9 @@ impl Wire for Extra {
     fn is_blank(&self) -> bool {
         self.is_empty()
     }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        serde_json::json!({ "member": [1, null] })
+    }
 }

@@ -140,4 +140,9 @@ impl Wire for SharedString {
     fn is_blank(&self) -> bool {
         self.is_empty()
     }
+
+    #[cfg(test)]
+    fn sample() -> serde_json::Value {
+        serde_json::Value::from("text")
+    }
 }

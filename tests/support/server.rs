@@ -38,6 +38,7 @@ pub struct Reply {
     steps: Vec<Step>,
     in_pieces: bool,
     byte_wise: bool,
+    at_once: bool,
     framing: Option<Framing>,
     raw: bool,
     silent: bool,
@@ -116,6 +117,12 @@ impl Reply {
     /// Flushes each byte of the body apart.
     pub fn byte_wise(mut self) -> Self {
         self.byte_wise = true;
+        self
+    }
+
+    /// Writes all pieces, and the end of the body, before anybody can read the first.
+    pub fn at_once(mut self) -> Self {
+        self.at_once = true;
         self
     }
 
@@ -385,7 +392,7 @@ async fn serve(mut stream: TcpStream, number: usize, shared: &Shared, alive: &wa
     stream.set_nodelay(true)?;
     let (reading, writing) = stream.split();
     let mut input = Input { half: reading, buffer: BytesMut::new() };
-    let mut output = Output { half: writing, shared, until_end: 0, until_hang: 0, byte_wise: false };
+    let mut output = Output { half: writing, shared, until_end: 0, until_hang: 0, byte_wise: false, at_once: false };
     loop {
         let request = input.request(number).await?;
         let reply = shared.record(request);
@@ -496,6 +503,7 @@ struct Output<'connection> {
     /// How many bytes of the body may still be written before the silence.
     until_hang: usize,
     byte_wise: bool,
+    at_once: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -512,6 +520,7 @@ impl Output<'_> {
         self.until_end = reply.end_after.unwrap_or(usize::MAX);
         self.until_hang = reply.hang_after.unwrap_or(usize::MAX);
         self.byte_wise = reply.byte_wise;
+        self.at_once = reply.at_once;
         if reply.silent {
             pending::<()>().await;
         }
@@ -554,7 +563,9 @@ impl Output<'_> {
         if chunked {
             self.write(b"\r\n", Part::Framing).await?;
         }
-        let_the_peer_read().await;
+        if !self.at_once {
+            let_the_peer_read().await;
+        }
         Ok(())
     }
 

@@ -1,13 +1,16 @@
 //! Chunks into a whole reply.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde_json::{Map, Value};
 
 use super::chunk::{AudioDelta, ChatChunk, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta, usage_in};
-use super::message::{AssistantMessage, AudioReply, Content, Part, Role};
-use super::reply::{ChatCompletion, Choice, Logprobs};
+use super::event::{ChatEvent, EventList};
+use super::message::{AudioReply, Content, Part, Role};
+use super::reply::{ChatCompletion, Choice, Logprobs, Usage};
 use super::tool::{CustomCall, FunctionCall, ToolCall};
 use crate::Extra;
-use crate::wire::Wire;
+use crate::wire::{Fields, Wire};
 
 /// Puts the chunks of a stream together, step by step.
 ///
@@ -30,8 +33,24 @@ use crate::wire::Wire;
 #[derive(Clone, Debug, Default)]
 pub struct Accumulator {
     reply: Option<ChatCompletion>,
-    /// For each choice, the index that each of its tool calls came under.
-    call_indexes: Vec<Vec<Option<i64>>>,
+    /// What is known about each choice of the reply.
+    notes: Vec<Notes>,
+    /// Where the choice of an index stands.
+    positions: BTreeMap<u32, usize>,
+}
+
+/// What is known about a choice beside its content.
+#[derive(Clone, Debug, Default)]
+struct Notes {
+    /// The call that a server's index stands for: the last one, where it stands for several.
+    by_index: BTreeMap<i64, usize>,
+    /// The call of an id.
+    by_id: HashMap<String, usize>,
+    /// The index that each call came under.
+    indexes: Vec<Option<i64>>,
+    /// Which calls were told to be done.
+    is_done: Vec<bool>,
+    is_finished: bool,
 }
 
 impl Accumulator {
@@ -42,9 +61,23 @@ impl Accumulator {
 
     /// Adds the next chunk.
     pub fn add(&mut self, chunk: ChatChunk) {
+        self.apply(chunk, &mut EventList::off());
+    }
+
+    /// Adds the next chunk and tells what it brings. For a whole stream, see [`ChatStream::events`].
+    ///
+    /// [`ChatStream::events`]: super::ChatStream::events
+    pub fn events(&mut self, chunk: ChatChunk) -> Vec<ChatEvent> {
+        let mut events = EventList::on();
+        self.apply(chunk, &mut events);
+        events.into_list()
+    }
+
+    fn apply(&mut self, chunk: ChatChunk, events: &mut EventList) {
         let reply = self
             .reply
             .get_or_insert_with(|| ChatCompletion { object: "chat.completion".to_owned(), ..ChatCompletion::blank() });
+        let usage = if events.is_on() { chunk.usage().map(|usage| usage.into_owned()) } else { None };
         // Azure's first chunk is empty where the later ones are not.
         if reply.id.is_empty() {
             reply.id = chunk.id.into();
@@ -55,24 +88,25 @@ impl Accumulator {
         if reply.created.is_none_or(|created| created == 0) {
             reply.created = chunk.created.or(reply.created);
         }
-        replace(&mut reply.usage, chunk.usage.map(|usage| *usage));
+        // MiniMax sends `{}` where others send null.
+        replace(&mut reply.usage, chunk.usage.map(|usage| *usage).filter(|usage| !is_empty(usage)));
         replace(&mut reply.service_tier, chunk.service_tier);
         replace(&mut reply.system_fingerprint, chunk.system_fingerprint.map(Into::into));
         replace(&mut reply.moderation, chunk.moderation.map(|moderation| *moderation));
-        replace_extra(&mut reply.extra, chunk.extra, false);
+        // Perplexity repeats its citations, OpenRouter its provider, in every chunk.
+        merge_extra(&mut reply.extra, chunk.extra, Grows::Nothing);
         for choice in chunk.choices {
-            let position = match reply.choices.iter().position(|known| known.index == choice.index) {
-                Some(position) => position,
-                None => {
-                    reply.choices.push(Choice { index: choice.index, ..Choice::blank() });
-                    self.call_indexes.push(Vec::new());
-                    reply.choices.len() - 1
-                }
-            };
-            if let (Some(known), Some(indexes)) = (reply.choices.get_mut(position), self.call_indexes.get_mut(position))
-            {
-                add_choice(known, indexes, choice);
+            let position = *self.positions.entry(choice.index).or_insert_with(|| {
+                reply.choices.push(Choice { index: choice.index, ..Choice::blank() });
+                self.notes.push(Notes::default());
+                reply.choices.len() - 1
+            });
+            if let (Some(known), Some(notes)) = (reply.choices.get_mut(position), self.notes.get_mut(position)) {
+                add_choice(known, notes, choice, events);
             }
+        }
+        if let Some(usage) = usage.filter(|usage| !is_empty(usage)) {
+            events.push(ChatEvent::Usage(Box::new(usage)));
         }
     }
 
@@ -90,9 +124,31 @@ impl Accumulator {
         }
         for choice in &mut reply.choices {
             choice.message.role.get_or_insert(Role::Assistant);
+            // A value that did not fit in one chunk must not hide what the others brought.
+            for call in &mut choice.message.tool_calls {
+                call.uncover();
+            }
+            choice.message.uncover();
+            choice.uncover();
         }
+        reply.uncover();
         Some(reply)
     }
+
+    /// The events of the end: what no finish reason has ended, then the whole reply.
+    pub fn end(mut self) -> Vec<ChatEvent> {
+        let mut events = EventList::on();
+        for (choice, notes) in self.reply.iter().flat_map(|reply| &reply.choices).zip(&mut self.notes) {
+            finish_parts(choice, notes, &mut events);
+        }
+        let mut events = events.into_list();
+        events.extend(self.finish().map(|reply| ChatEvent::Completed(Box::new(reply))));
+        events
+    }
+}
+
+fn is_empty(usage: &Usage) -> bool {
+    *usage == Usage::blank()
 }
 
 fn replace<T>(known: &mut Option<T>, new: Option<T>) {
@@ -101,16 +157,46 @@ fn replace<T>(known: &mut Option<T>, new: Option<T>) {
     }
 }
 
-fn add_choice(known: &mut Choice, indexes: &mut Vec<Option<i64>>, new: ChunkChoice) {
-    add_delta(&mut known.message, indexes, new.delta);
+fn add_choice(known: &mut Choice, notes: &mut Notes, new: ChunkChoice, events: &mut EventList) {
+    events.add_deltas(&new);
+    add_delta(known, notes, new.delta, events);
     replace(&mut known.finish_reason, new.finish_reason);
     if let Some(new) = new.logprobs {
         let known = known.logprobs.get_or_insert_with(Logprobs::blank);
         extend(&mut known.content, new.content);
         extend(&mut known.refusal, new.refusal);
-        merge_extra(&mut known.extra, new.extra);
+        merge_extra(&mut known.extra, new.extra, Grows::Lists);
     }
-    replace_extra(&mut known.extra, new.extra, true);
+    merge_extra(&mut known.extra, new.extra, Grows::Lists);
+    if known.finish_reason.is_some() {
+        finish_parts(known, notes, events);
+    }
+}
+
+/// Tells what is done when an answer ends. An end may come twice (OpenRouter), each thing is told once.
+fn finish_parts(choice: &Choice, notes: &mut Notes, events: &mut EventList) {
+    if !events.is_on() {
+        return;
+    }
+    let is_first = !std::mem::replace(&mut notes.is_finished, true);
+    if is_first {
+        events.add_done(choice);
+    }
+    for call in 0..choice.message.tool_calls.len() {
+        finish_call(choice, notes, call, events);
+    }
+    if let (true, Some(reason)) = (is_first, &choice.finish_reason) {
+        events.push(ChatEvent::Finished { index: choice.index, reason: reason.clone() });
+    }
+}
+
+fn finish_call(choice: &Choice, notes: &mut Notes, call: usize, events: &mut EventList) {
+    if let (Some(tool_call), Some(is_done @ false)) = (choice.message.tool_calls.get(call), notes.is_done.get_mut(call))
+    {
+        *is_done = true;
+        let tool_call = Box::new(tool_call.clone());
+        events.push(ChatEvent::ToolCallDone { index: choice.index, call, tool_call });
+    }
 }
 
 fn extend<T>(known: &mut Option<Vec<T>>, new: Option<Vec<T>>) {
@@ -119,7 +205,8 @@ fn extend<T>(known: &mut Option<Vec<T>>, new: Option<Vec<T>>) {
     }
 }
 
-fn add_delta(message: &mut AssistantMessage, indexes: &mut Vec<Option<i64>>, delta: Delta) {
+fn add_delta(choice: &mut Choice, notes: &mut Notes, delta: Delta, events: &mut EventList) {
+    let message = &mut choice.message;
     replace(&mut message.role, delta.role);
     match (&mut message.content, delta.content) {
         (_, None) => {}
@@ -131,16 +218,36 @@ fn add_delta(message: &mut AssistantMessage, indexes: &mut Vec<Option<i64>>, del
     append(&mut message.reasoning_content, delta.reasoning_content);
     append(&mut message.reasoning, delta.reasoning);
     message.annotations.extend(delta.annotations);
-    for call in delta.tool_calls {
-        add_tool_call(&mut message.tool_calls, indexes, call);
-    }
     if let Some(new) = delta.function_call {
         add_function(&mut message.function_call, *new);
     }
     if let Some(new) = delta.audio {
         add_audio(message.audio.get_or_insert_with(|| Box::new(AudioReply::blank())), *new);
     }
-    merge_extra(&mut message.extra, delta.extra);
+    merge_extra(&mut message.extra, delta.extra, Grows::All);
+    for call in delta.tool_calls {
+        let piece = events.is_on().then(|| piece_of(&call));
+        let (call, is_new) = add_tool_call(&mut choice.message.tool_calls, notes, call);
+        // Calls come one behind the other on most servers: what is whole when the next one begins is done.
+        if let (true, true, Some(previous)) = (is_new, events.is_on(), call.checked_sub(1)) {
+            if choice.message.tool_calls.get(previous).is_some_and(is_complete) {
+                finish_call(choice, notes, previous, events);
+            }
+        }
+        if let (Some(delta), Some(known)) = (piece, choice.message.tool_calls.get(call)) {
+            if is_new || !delta.is_empty() {
+                events.push(ChatEvent::ToolCallDelta { index: choice.index, call, name: known.name().into(), delta });
+            }
+        }
+    }
+}
+
+fn piece_of(call: &ToolCallDelta) -> String {
+    match (&call.function, &call.custom) {
+        (Some(function), _) => function.arguments.clone(),
+        (None, Some(custom)) => custom.input.clone(),
+        (None, None) => String::new(),
+    }
 }
 
 fn append(known: &mut Option<String>, new: Option<String>) {
@@ -163,14 +270,14 @@ fn add_parts(known: &mut Content, new: Content) {
         match (parts.last_mut(), part) {
             (Some(Part::Text(last)), Part::Text(part)) if last.prompt_cache_breakpoint.is_none() => {
                 last.text.push_str(&part.text);
-                merge_extra(&mut last.extra, part.extra);
+                merge_extra(&mut last.extra, part.extra, Grows::All);
             }
             (Some(Part::Thinking(last)), Part::Thinking(part)) => {
                 match (&mut last.thinking, part.thinking) {
                     (Content::Text(known), Content::Text(new)) => known.push_str(&new),
                     (known, new) => add_parts(known, new),
                 }
-                merge_extra(&mut last.extra, part.extra);
+                merge_extra(&mut last.extra, part.extra, Grows::All);
             }
             (_, part) => parts.push(part),
         }
@@ -185,14 +292,14 @@ fn add_audio(known: &mut AudioReply, new: AudioDelta) {
     known.data.push_str(new.data.as_deref().unwrap_or_default());
     known.transcript.push_str(new.transcript.as_deref().unwrap_or_default());
     replace(&mut known.expires_at, new.expires_at);
-    merge_extra(&mut known.extra, new.extra);
+    merge_extra(&mut known.extra, new.extra, Grows::Lists);
 }
 
 fn add_function(known: &mut Option<FunctionCall>, new: FunctionCallDelta) {
     let known = known.get_or_insert_with(FunctionCall::blank);
     add_name(&mut known.name, new.name.as_deref().unwrap_or_default());
     known.arguments.push_str(&new.arguments);
-    merge_extra(&mut known.extra, new.extra);
+    merge_extra(&mut known.extra, new.extra, Grows::Lists);
 }
 
 /// Names come whole, once or in every piece; a few servers cut them.
@@ -202,20 +309,23 @@ fn add_name(known: &mut String, new: &str) {
     }
 }
 
-/// Finds the call that a piece belongs to, or opens a new one.
-fn add_tool_call(calls: &mut Vec<ToolCall>, indexes: &mut Vec<Option<i64>>, mut delta: ToolCallDelta) {
+/// Adds a piece to the call that it belongs to; gives its position, and true when it has just begun.
+fn add_tool_call(calls: &mut Vec<ToolCall>, notes: &mut Notes, mut delta: ToolCallDelta) -> (usize, bool) {
     // Mistral writes the text `null` where it has no id.
     delta.id = delta.id.filter(|id| !id.is_empty() && id != "null");
-    let position = match find_call(calls, indexes, &delta) {
-        Some(position) => position,
-        None => {
-            calls.push(ToolCall::blank());
-            indexes.push(delta.index);
-            calls.len() - 1
-        }
-    };
-    let Some(call) = calls.get_mut(position) else { return };
+    let found = find_call(calls, notes, &delta);
+    let position = found.unwrap_or_else(|| {
+        calls.push(ToolCall::blank());
+        notes.indexes.push(delta.index);
+        notes.is_done.push(false);
+        calls.len() - 1
+    });
+    if let Some(index) = delta.index {
+        notes.by_index.insert(index, position);
+    }
+    let Some(call) = calls.get_mut(position) else { return (position, false) };
     if let (Some(id), true) = (delta.id, call.id.is_empty()) {
+        notes.by_id.insert(id.clone(), position);
         call.id = id;
     }
     if let Some(type_) = delta.type_.filter(|type_| !type_.is_empty()) {
@@ -228,72 +338,80 @@ fn add_tool_call(calls: &mut Vec<ToolCall>, indexes: &mut Vec<Option<i64>>, mut 
         let known = call.custom.get_or_insert_with(CustomCall::blank);
         add_name(&mut known.name, &new.name);
         known.input.push_str(&new.input);
-        merge_extra(&mut known.extra, new.extra);
+        merge_extra(&mut known.extra, new.extra, Grows::Lists);
     }
-    merge_extra(&mut call.extra, delta.extra);
+    merge_extra(&mut call.extra, delta.extra, Grows::Lists);
+    (position, found.is_none())
 }
 
-fn find_call(calls: &[ToolCall], indexes: &[Option<i64>], delta: &ToolCallDelta) -> Option<usize> {
-    let by_id = delta.id.as_ref().and_then(|id| calls.iter().rposition(|call| call.id == *id));
+/// The call that a piece belongs to; `None` when it begins one.
+fn find_call(calls: &[ToolCall], notes: &Notes, delta: &ToolCallDelta) -> Option<usize> {
+    let name = delta.function.as_ref().and_then(|function| function.name.as_deref());
+    let name = name.or(delta.custom.as_ref().map(|custom| custom.name.as_str())).unwrap_or_default();
+    let by_id = delta.id.as_ref().and_then(|id| notes.by_id.get(id).copied());
     let candidate = match delta.index {
-        Some(index) => indexes.iter().rposition(|known| *known == Some(index)).or(by_id),
+        Some(index) => notes.by_index.get(&index).copied().or_else(|| {
+            // An id under a new index is the same call, unless it has a name and an index already.
+            let has_index = |call: &usize| notes.indexes.get(*call).is_some_and(Option::is_some);
+            by_id.filter(|call| name.is_empty() || !has_index(call))
+        }),
         None if delta.id.is_some() => by_id,
         None => calls.len().checked_sub(1),
     }?;
     let call = calls.get(candidate)?;
-    let name = delta.function.as_ref().and_then(|function| function.name.as_deref());
-    let name = name.or(delta.custom.as_ref().map(|custom| custom.name.as_str())).unwrap_or_default();
-    let is_new = match &delta.id {
-        // Several calls under one index (Ollama, Gemini, gateways): another id with a name begins another call.
-        Some(id) => !call.id.is_empty() && call.id != *id && !name.is_empty(),
-        // Whole calls without ids (Gemini): a name and arguments after complete arguments begin another call.
-        None => {
-            let arguments = delta.function.as_ref().map(|function| function.arguments.as_str()).unwrap_or_default();
-            !name.is_empty() && !arguments.is_empty() && is_complete(call)
-        }
-    };
-    if !is_new {
+    let is_same = delta.id.as_ref().is_some_and(|id| *id == call.id);
+    if name.is_empty() || is_same {
         return Some(candidate);
     }
-    // The other id may be known under another index.
-    by_id
+    // Several calls under one index (Ollama, Gemini, gateways): another id with a name begins another call.
+    let has_other_id = delta.id.is_some() && !call.id.is_empty();
+    // Whole calls without ids (Gemini): behind complete arguments, another name or more arguments do.
+    let has_arguments = delta.function.as_ref().is_some_and(|function| !function.arguments.trim().is_empty());
+    if has_other_id || (has_arguments || name != call.name()) && is_complete(call) {
+        // The other id may be known under another index.
+        return by_id;
+    }
+    Some(candidate)
 }
 
+/// True when the arguments are a whole object. Looks at their end first: a name in every piece asks often.
 fn is_complete(call: &ToolCall) -> bool {
-    !call.name().is_empty() && serde_json::from_str::<Map<String, Value>>(call.arguments_text()).is_ok()
+    let arguments = call.arguments_text();
+    call.function.is_some()
+        && !call.name().is_empty()
+        && arguments.trim_ascii_end().ends_with('}')
+        && serde_json::from_str::<Map<String, Value>>(arguments).is_ok()
 }
 
-/// Vendor members of a reply and of its choices, such as `provider` and `citations`, which come whole, often in each
-/// chunk: the last one counts, and objects are merged. A choice's lists (token ids on vLLM) grow.
-pub(crate) fn replace_extra(known: &mut Extra, new: Extra, lists_grow: bool) {
+/// Which vendor members come in pieces that are put together; the others are replaced by the next one.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Grows {
+    Nothing,
+    /// Lists of what is new, such as `token_ids`.
+    Lists,
+    /// Lists and texts, such as a reasoning by another name.
+    All,
+}
+
+/// Vendor members; objects are merged, and null says nothing new.
+pub(crate) fn merge_extra(known: &mut Extra, new: Extra, grows: Grows) {
+    if new.is_empty() {
+        return;
+    }
     for (name, value) in Map::from(new) {
-        let value = match (known.remove(&name), value) {
-            (Some(old), value @ (Value::Null | Value::Object(_))) => merged(old, value),
-            (Some(old @ Value::Array(_)), value @ Value::Array(_)) if lists_grow => merged(old, value),
-            (_, value) => value,
+        let value = match known.remove(&name) {
+            None => value,
+            Some(old) => merged(old, value, grows),
         };
         known.insert(name, value);
     }
 }
 
-/// Vendor members of a message: texts grow, lists grow, objects are merged, everything else is replaced. Null says nothing new.
-fn merge_extra(known: &mut Extra, new: Extra) {
-    if new.is_empty() {
-        return;
-    }
-    for (name, value) in Map::from(new) {
-        match known.remove(&name) {
-            None => drop(known.insert(name, value)),
-            Some(old) => drop(known.insert(name, merged(old, value))),
-        }
-    }
-}
-
-fn merged(old: Value, new: Value) -> Value {
+fn merged(old: Value, new: Value, grows: Grows) -> Value {
     match (old, new) {
         (old, Value::Null) => old,
-        (Value::String(old), Value::String(new)) => Value::String(old + &new),
-        (Value::Array(mut old), Value::Array(new)) => {
+        (Value::String(old), Value::String(new)) if grows == Grows::All => Value::String(old + &new),
+        (Value::Array(mut old), Value::Array(new)) if grows != Grows::Nothing => {
             for item in new {
                 match old.last_mut() {
                     Some(last) if continues(last, &item) => *last = merge_detail(last.take(), item),
@@ -303,11 +421,12 @@ fn merged(old: Value, new: Value) -> Value {
             Value::Array(old)
         }
         (Value::Object(mut old), Value::Object(new)) => {
+            // Texts inside, such as ids and signatures, come whole.
+            let grows = if grows == Grows::All { Grows::Lists } else { grows };
             for (name, value) in new {
                 let value = match old.remove(&name) {
-                    Some(known @ (Value::Object(_) | Value::Array(_))) => merged(known, value),
-                    Some(known) if value.is_null() => known,
-                    _ => value,
+                    None => value,
+                    Some(old) => merged(old, value, grows),
                 };
                 old.insert(name, value);
             }
@@ -328,7 +447,7 @@ fn merge_detail(last: Value, item: Value) -> Value {
     for (name, value) in item {
         let grows = ["text", "summary", "data"].contains(&name.as_str());
         let value = match last.remove(&name) {
-            Some(known) if grows => merged(known, value),
+            Some(known) if grows => merged(known, value, Grows::All),
             Some(known) if value.is_null() => known,
             _ => value,
         };

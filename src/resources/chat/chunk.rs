@@ -8,7 +8,7 @@ use super::accumulate::Accumulator;
 use super::message::{Annotation, Content, Role, reasoning};
 use super::reply::{ChatCompletion, FinishReason, Logprobs, Moderation, ServiceTier, Usage};
 use super::tool::CustomCall;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ApiError, Result};
 use crate::stream::{EventStream, Progress, StreamItem, is_error};
 use crate::transport::decode::Whole;
 use crate::wire::{Wire, text_of_any};
@@ -160,7 +160,7 @@ impl EventStream<ChatChunk> {
         while let Some(chunk) = self.try_next().await? {
             accumulator.add(chunk);
         }
-        accumulator.finish().ok_or_else(|| Error::new(ErrorKind::Stream, "it ended without a single chunk"))
+        accumulator.finish().ok_or_else(super::event::no_chunk)
     }
 }
 
@@ -193,12 +193,21 @@ impl StreamItem for ChatChunk {
                 && self.extra.get("x_groq").and_then(|own| own.get("error")).is_some_and(|error| !error.is_null())
     }
 
+    fn api_error(&self) -> ApiError {
+        let own = self.extra.get("x_groq").and_then(|own| own.get("error")).filter(|_| !is_error(&self.extra));
+        let members = own.cloned().unwrap_or_else(|| Value::Object(self.extra.clone().into()));
+        ApiError::from_value(&members).unwrap_or_default()
+    }
+
     /// A whole completion in place of a stream becomes one chunk.
     fn from_whole(reply: &Whole) -> Option<Self> {
         let completion: ChatCompletion =
             reply.reply().ok().filter(|reply: &ChatCompletion| !reply.choices.is_empty())?;
         let choices = completion.choices.into_iter().map(|choice| {
-            let message = choice.message;
+            let mut message = choice.message;
+            if let Some(name) = message.name {
+                message.extra.insert("name", name);
+            }
             let tool_calls = message.tool_calls.into_iter().zip(0..).map(|(call, index)| ToolCallDelta {
                 index: Some(index),
                 id: Some(call.id),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::tool::{FunctionCall, ToolCall};
 use crate::error::Result;
-use crate::wire::{Read, Seed, Wire, odd_map};
+use crate::wire::{Read, Seed, Wire, in_part, keep, odd_map};
 use crate::{Extra, FileSource};
 
 open_union! {
@@ -390,14 +390,15 @@ impl Wire for Content {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut parts = Vec::new();
+                let mut whole = None;
                 while let Some(part) = seq.next_element_seed(Seed::<Part>::new())? {
-                    match part {
-                        Read::Value(part) => parts.push(part),
-                        Read::Odd(Value::String(text)) => parts.push(Part::text(text)),
-                        Read::Odd(_) => {}
-                    }
+                    let part = match part {
+                        Read::Odd(Value::String(text)) => Read::Part(Part::text(text.as_str()), Value::String(text)),
+                        part => part,
+                    };
+                    keep(&mut parts, &mut whole, part)?;
                 }
-                Ok(Read::Value(Content::Parts(parts)))
+                Ok(in_part(parts, whole).map(Content::Parts))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -409,6 +410,11 @@ impl Wire for Content {
 
     fn blank() -> Self {
         Content::Text(String::new())
+    }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        Value::from("text")
     }
 }
 

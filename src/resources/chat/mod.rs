@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 mod accumulate;
 mod chunk;
+mod event;
 mod message;
 mod reply;
 mod schema;
@@ -33,8 +34,9 @@ mod tool_runner;
 mod tool_set;
 
 pub use self::accumulate::Accumulator;
-pub(crate) use self::accumulate::replace_extra;
+pub(crate) use self::accumulate::{Grows, merge_extra};
 pub use self::chunk::{AudioDelta, ChatChunk, ChatStream, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta};
+pub use self::event::{ChatEvent, ChatEvents};
 pub use self::message::{
     Annotation, AssistantMessage, AudioPart, AudioReply, Content, FileInput, FilePart, FunctionMessage, ImageDetail,
     ImagePart, ImageUrl, InputAudio, Message, Part, PromptCacheBreakpoint, RefusalPart, Role, SystemMessage, TextPart,
@@ -554,6 +556,11 @@ impl Wire for Stop {
 
     fn blank() -> Self {
         Stop::Many(Vec::new())
+    }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        json!(["text"])
     }
 }
 

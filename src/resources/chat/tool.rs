@@ -248,20 +248,19 @@ impl<'de> Deserialize<'de> for ToolChoice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
-        Ok(match (value.as_str(), text("/type")) {
+        let choice = match (value.as_str(), text("/type")) {
             (Some(mode), _) => ToolChoice::Mode(mode.into()),
-            (None, Some("function")) if text("/function/name").is_some() => {
-                ToolChoice::Function(text("/function/name").unwrap_or_default().to_owned())
-            }
-            (None, Some("custom")) if text("/custom/name").is_some() => {
-                ToolChoice::Custom(text("/custom/name").unwrap_or_default().to_owned())
-            }
+            (None, Some("function")) => ToolChoice::Function(text("/function/name").unwrap_or_default().to_owned()),
+            (None, Some("custom")) => ToolChoice::Custom(text("/custom/name").unwrap_or_default().to_owned()),
             (None, Some("allowed_tools")) => ToolChoice::Allowed {
-                mode: text("/allowed_tools/mode").unwrap_or("auto").into(),
+                mode: text("/allowed_tools/mode").unwrap_or_default().into(),
                 tools: value.pointer("/allowed_tools/tools").and_then(Value::as_array).cloned().unwrap_or_default(),
             },
-            _ => ToolChoice::Other(value),
-        })
+            _ => return Ok(ToolChoice::Other(value)),
+        };
+        // Members that the variants have no place for are kept, too.
+        let is_all = serde_json::to_value(&choice).is_ok_and(|written| written == value);
+        Ok(if is_all { choice } else { ToolChoice::Other(value) })
     }
 }
 
@@ -272,5 +271,10 @@ impl Wire for ToolChoice {
 
     fn blank() -> Self {
         ToolChoice::Other(Value::Null)
+    }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        json!({ "type": "function", "function": { "name": "text" } })
     }
 }
