@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Answer;
 use crate::transport::decode::Whole;
 use crate::transport::http::ResponseBody;
+use crate::transport::trace::Trace;
 
 /// A file that arrives: a stream of bytes, or all of it as bytes, text or a file on disk.
 ///
@@ -32,6 +33,7 @@ pub struct Download {
     progress: Option<Mutex<Progress>>,
     idle_timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    trace: Trace,
 }
 
 type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
@@ -47,6 +49,7 @@ impl Download {
             progress: None,
             idle_timeout: answer.idle_timeout,
             timer: None,
+            trace: std::mem::take(&mut answer.trace),
         })
     }
 
@@ -165,6 +168,7 @@ impl Stream for Download {
             }
             Poll::Ready(None) => {
                 this.body = None;
+                this.trace.end();
                 return Poll::Ready(None);
             }
             Poll::Ready(Some(Err(error))) => {
@@ -179,6 +183,7 @@ impl Stream for Download {
             }
         };
         this.body = None;
+        this.trace.fail(&failure);
         Poll::Ready(Some(Err(failure.redact(&this.head.secrets))))
     }
 }

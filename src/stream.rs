@@ -19,6 +19,7 @@ use crate::transport::Answer;
 use crate::transport::decode::{Whole, describe, read};
 use crate::transport::http::ResponseBody;
 use crate::transport::sse::{Decoder, Event};
+use crate::transport::trace::Trace;
 use crate::wire::{Read, Wire};
 
 /// A reply that arrives event by event.
@@ -115,6 +116,7 @@ pub(crate) struct Reader {
     last_event: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     max_size: usize,
+    trace: Trace,
 }
 
 enum Phase {
@@ -147,6 +149,7 @@ impl Reader {
             last_event: Instant::now(),
             timer: None,
             max_size: answer.max_event_size,
+            trace: std::mem::take(&mut answer.trace),
         }
     }
 
@@ -338,10 +341,19 @@ impl<T> EventStream<T> {
                 break error;
             }
             let step = match ready!(self.reader.poll(context)) {
-                None => return Poll::Ready(None),
+                None => {
+                    self.reader.trace.end();
+                    return Poll::Ready(None);
+                }
                 Some(Err(error)) => break error,
-                Some(Ok(Raw::Event(event))) => (self.decode.event)(&mut self.reader, &event),
-                Some(Ok(Raw::Whole(whole))) => (self.decode.whole)(&mut self.reader, &whole),
+                Some(Ok(Raw::Event(event))) => {
+                    self.reader.trace.read(&event.data);
+                    (self.decode.event)(&mut self.reader, &event)
+                }
+                Some(Ok(Raw::Whole(whole))) => {
+                    self.reader.trace.read(&whole.body);
+                    (self.decode.whole)(&mut self.reader, &whole)
+                }
             };
             match step {
                 Step::Item(item) => return Poll::Ready(Some(Ok(item))),
@@ -353,6 +365,7 @@ impl<T> EventStream<T> {
                 Step::Skip => {}
             }
         };
+        self.reader.trace.fail(&error);
         self.reader.close();
         self.reader.decoder = Decoder::new();
         Poll::Ready(Some(Err(error)))
