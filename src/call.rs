@@ -13,6 +13,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::transport::decode::Whole;
 use crate::transport::request::{Body, WireRequest};
+use crate::transport::trace::Trace;
 use crate::transport::{Answer, Expect, Options, send};
 use crate::wire::Reply;
 
@@ -138,10 +139,16 @@ impl<T> Call<T> {
 
     async fn run(self) -> Result<(T, Answer)> {
         let asked = Asked { client: self.client, request: self.request?, options: self.options };
-        let mut answer = send(asked, self.expect).await?;
+        let mut trace = Trace::start(&asked);
+        let mut answer = trace.over(send(asked, self.expect)).await.inspect_err(|error| trace.fail(error))?;
+        trace.answered(&answer);
+        answer.trace = trace;
         match (self.decode)(&mut answer) {
             Ok(value) => Ok((value, answer)),
-            Err(error) => Err(error.redact(&answer.whole.secrets).with_attempts(answer.attempts)),
+            Err(error) => {
+                answer.trace.fail(&error);
+                Err(error.redact(&answer.whole.secrets).with_attempts(answer.attempts))
+            }
         }
     }
 }

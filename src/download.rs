@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Answer;
 use crate::transport::decode::Whole;
 use crate::transport::http::ResponseBody;
+use crate::transport::trace::Trace;
 
 /// A file that arrives: a stream of bytes, or all of it as bytes, text or a file on disk.
 ///
@@ -34,6 +35,7 @@ pub struct Download {
     progress: Option<Mutex<Progress>>,
     idle_timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    trace: Trace,
 }
 
 type Progress = Box<dyn FnMut(u64, Option<u64>) + Send>;
@@ -49,6 +51,7 @@ impl Download {
             progress: None,
             idle_timeout: answer.idle_timeout,
             timer: None,
+            trace: std::mem::take(&mut answer.trace),
         })
     }
 
@@ -215,6 +218,7 @@ impl Stream for Download {
             }
             Poll::Ready(None) => {
                 this.body = None;
+                this.trace.end();
                 return Poll::Ready(None);
             }
             Poll::Ready(Some(Err(error))) => {
@@ -229,6 +233,7 @@ impl Stream for Download {
             }
         };
         this.body = None;
+        this.trace.fail(&failure);
         Poll::Ready(Some(Err(failure.redact(&this.head.secrets))))
     }
 }

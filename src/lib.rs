@@ -54,6 +54,7 @@ mod guides {
         design = "design.md";
         errors_and_retries = "errors-and-retries.md";
         getting_started = "getting-started.md";
+        observability = "observability.md";
         providers = "providers.md";
         security = "security.md";
         streaming = "streaming.md";

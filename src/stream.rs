@@ -19,6 +19,7 @@ use crate::transport::Answer;
 use crate::transport::decode::{Whole, describe, read};
 use crate::transport::http::ResponseBody;
 use crate::transport::sse::{Decoder, Event};
+use crate::transport::trace::Trace;
 use crate::wire::halves::Halves;
 use crate::wire::{Read, Wire};
 
@@ -130,6 +131,7 @@ pub(crate) struct Reader {
     waiting_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     max_size: usize,
+    trace: Trace,
 }
 
 enum Phase {
@@ -169,6 +171,7 @@ impl Reader {
             waiting_since: None,
             timer: None,
             max_size: answer.max_event_size,
+            trace: std::mem::take(&mut answer.trace),
         }
     }
 
@@ -387,10 +390,19 @@ impl<T> EventStream<T> {
                 break error;
             }
             let step = match ready!(self.reader.poll(context)) {
-                None => return Poll::Ready(None),
+                None => {
+                    self.reader.trace.end();
+                    return Poll::Ready(None);
+                }
                 Some(Err(error)) => break error,
-                Some(Ok(Raw::Event(event))) => (self.decode.event)(&mut self.reader, &event),
-                Some(Ok(Raw::Whole(whole))) => (self.decode.whole)(&mut self.reader, &whole),
+                Some(Ok(Raw::Event(event))) => {
+                    self.reader.trace.read(&event.data);
+                    (self.decode.event)(&mut self.reader, &event)
+                }
+                Some(Ok(Raw::Whole(whole))) => {
+                    self.reader.trace.read(&whole.body);
+                    (self.decode.whole)(&mut self.reader, &whole)
+                }
             };
             if !matches!(step, Step::Ping) {
                 self.reader.waiting_since = None;
@@ -405,6 +417,7 @@ impl<T> EventStream<T> {
                 Step::Skip | Step::Ping => {}
             }
         };
+        self.reader.trace.fail(&error);
         self.reader.close();
         self.reader.decoder = Decoder::new();
         let error = error.redact(&self.reader.whole.secrets).with_attempts(self.reader.attempts);

@@ -19,11 +19,13 @@ pub(crate) mod http;
 pub(crate) mod request;
 pub(crate) mod retry;
 pub(crate) mod sse;
+pub(crate) mod trace;
 
 use self::decode::{Whole, refused};
 use self::http::ResponseBody;
 use self::request::{Body, WireRequest};
 use self::retry::{Outcome, Verdict, judge};
+use self::trace::Trace;
 
 /// What one call may change about the client's settings, and what it adds.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +61,8 @@ pub(crate) struct Answer {
     pub(crate) elapsed: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) max_event_size: usize,
+    /// Goes on with what reads the body.
+    pub(crate) trace: Trace,
 }
 
 /// An attempt that failed: its error, and what the retry rules need to know.
@@ -118,11 +122,14 @@ pub(crate) async fn send(asked: Asked, expect: Expect) -> Result<Answer> {
         let failure = match attempt.run().await {
             Ok(answer) => {
                 let attempts = attempt.retries + 1;
+                trace::attempt(attempts, Ok(answer.whole.status));
                 return Ok(Answer { attempts, elapsed: started.elapsed(), asked: Some(asked), ..answer });
             }
             Err(failure) => failure,
         };
-        match attempt.judge(failure.outcome(), fastrand::f64()) {
+        let verdict = attempt.judge(failure.outcome(), fastrand::f64());
+        trace::attempt(attempt.retries + 1, Err((&failure.error, verdict)));
+        match verdict {
             Verdict::Retry(wait) => sleep(wait).await,
             Verdict::Stop => return Err(failure.error.with_attempts(attempt.retries + 1)),
         }
@@ -245,6 +252,7 @@ impl Attempt<'_> {
             elapsed: Duration::ZERO,
             idle_timeout: self.options.idle_timeout.unwrap_or(settings.idle_timeout).min(FOREVER),
             max_event_size: settings.max_event_size,
+            trace: Trace::default(),
         })
     }
 
