@@ -166,6 +166,10 @@ impl<T: Reply> Call<T> {
         Call::reply(client, WireRequest::new(Method::GET, segments, Body::Empty))
     }
 
+    pub(crate) fn post(client: &Client, segments: &[&str]) -> Self {
+        Call::reply(client, WireRequest::new(Method::POST, segments, Body::Empty))
+    }
+
     pub(crate) fn post_body(client: &Client, segments: &[&str], body: Result<Body>) -> Self {
         Call::reply(client, body.and_then(|body| WireRequest::new(Method::POST, segments, body)))
     }

@@ -1,7 +1,9 @@
 //! Replies that are files: [`Download`].
 
 use std::fmt;
+use std::fs::{self, File};
 use std::future::Future;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -9,9 +11,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::future::join;
 use futures::{Stream, StreamExt};
 use http::HeaderMap;
-use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Sleep};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -92,7 +94,7 @@ impl Download {
     /// Writes it to a file, and gives its length in bytes.
     ///
     /// It is written beside its place under another name and renamed when it is whole: a download that breaks off, or is
-    /// dropped, leaves nothing behind and an older file untouched.
+    /// dropped, leaves nothing behind and an older file untouched. A pipe or a device is written directly.
     ///
     /// # Errors
     ///
@@ -102,48 +104,96 @@ impl Download {
     }
 }
 
-/// Writes the pieces of a file, and gives its length in bytes.
-pub(crate) async fn save(path: &Path, mut pieces: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<u64> {
-    let unwritable = |error: std::io::Error| {
+/// Writes pieces to a file, and gives its length in bytes.
+pub(crate) async fn save(path: &Path, pieces: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<u64> {
+    let unwritable = |error: io::Error| {
         Error::config(format!("the file `{}` cannot be written: {error}", path.display())).with_source(error)
     };
-    let part = Part::beside(path);
-    let mut file = tokio::fs::File::create(&part.path).await.map_err(unwritable)?;
-    let mut length = 0;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        file.write_all(&piece).await.map_err(unwritable)?;
-        length += piece.len() as u64;
+    let mut pieces = pieces.fuse();
+    let place = path.to_owned();
+    let mut part = blocking(move || Part::create(&place)).await.map_err(unwritable)?;
+    let mut some = next_pieces(&mut pieces).await?;
+    while !some.is_empty() {
+        // Both to their end, so that the part is here to be removed when one fails.
+        let (written, next) = join(blocking(move || part.write(&some)), next_pieces(&mut pieces)).await;
+        part = written.map_err(unwritable)?;
+        some = next?;
     }
-    file.flush().await.map_err(unwritable)?;
-    drop(file);
-    tokio::fs::rename(&part.path, path).await.map_err(unwritable)?;
-    part.keep();
-    Ok(length)
+    blocking(move || part.keep()).await.map_err(unwritable)
 }
 
-/// A file that is removed unless it is kept.
+/// Enough for one visit to the disk; nothing at the end.
+async fn next_pieces(pieces: &mut (impl Stream<Item = Result<Bytes>> + Unpin)) -> Result<Vec<Bytes>> {
+    let (mut some, mut length) = (Vec::new(), 0);
+    while length < WRITTEN_AT_ONCE {
+        let Some(piece) = pieces.next().await.transpose()? else { break };
+        length += piece.len();
+        some.push(piece);
+    }
+    Ok(some)
+}
+
+/// Bytes of a download that are written at once.
+const WRITTEN_AT_ONCE: usize = 256 * 1024;
+
+/// Runs what waits for a disk where waiting is allowed. When the caller goes away it runs to its end, and its result is
+/// dropped: a file that was made for nobody is removed again.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// A file on its way to its place; removed when it never gets there.
 struct Part {
-    path: PathBuf,
-    is_kept: bool,
+    file: File,
+    length: u64,
+    place: PathBuf,
+    /// Where it is written until it is whole; none for what cannot be renamed.
+    beside: Option<PathBuf>,
 }
 
 impl Part {
-    fn beside(path: &Path) -> Self {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Part { path: path.with_file_name(format!(".{name}.{:08x}.part", fastrand::u32(..))), is_kept: false }
+    fn create(path: &Path) -> io::Result<Self> {
+        // A link stays one: the file that it leads to is replaced.
+        let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let old = fs::metadata(&place).ok();
+        if old.as_ref().is_some_and(|old| !old.is_file()) {
+            return Ok(Part { file: File::options().write(true).open(&place)?, length: 0, place, beside: None });
+        }
+        if place.file_name().is_none() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let beside = place.with_file_name(format!(".download-{:016x}.part", fastrand::u64(..)));
+        let part = Part { file: File::create_new(&beside)?, length: 0, place, beside: Some(beside) };
+        if let Some(old) = old {
+            part.file.set_permissions(old.permissions())?;
+        }
+        Ok(part)
     }
 
-    fn keep(mut self) {
-        self.is_kept = true;
+    fn write(mut self, pieces: &[Bytes]) -> io::Result<Self> {
+        for piece in pieces {
+            self.file.write_all(piece)?;
+            self.length += piece.len() as u64;
+        }
+        Ok(self)
+    }
+
+    fn keep(mut self) -> io::Result<u64> {
+        if let Some(beside) = &self.beside {
+            fs::rename(beside, &self.place)?;
+            self.beside = None;
+        }
+        Ok(self.length)
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if !self.is_kept {
-            // There may be none yet; nobody is left to tell about anything else.
-            let _ = std::fs::remove_file(&self.path);
+        if let Some(beside) = &self.beside {
+            // Nobody is left to tell when this fails.
+            let _ = fs::remove_file(beside);
         }
     }
 }

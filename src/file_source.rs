@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::download::blocking;
 use crate::error::{Error, Result};
 
 /// A file to send.
@@ -99,7 +100,8 @@ impl FileSource {
         self
     }
 
-    /// Tells the length of a reader in bytes, for servers that refuse a body of unknown length.
+    /// Tells the length of a reader in bytes, for servers that refuse a body of unknown length. So many are read; a reader
+    /// that ends before is an error.
     pub fn length(mut self, bytes: u64) -> Self {
         self.length = Some(bytes);
         self
@@ -145,7 +147,7 @@ impl FileSource {
                 }
                 // A pipe has no length to tell.
                 let length = metadata.is_file().then_some(metadata.len());
-                (length, pieces(Box::pin(file), length))
+                (length, pieces_of_file(file.into_std().await, length))
             }
             Origin::Reopen(open) => {
                 let reader = open().await.map_err(|error| self.unreadable(error))?;
@@ -159,8 +161,11 @@ impl FileSource {
                 (self.length, pieces(reader, self.length))
             }
         };
+        let name = self.name.clone();
+        let pieces = pieces
+            .map_err(move |error| io::Error::new(error.kind(), format!("the file `{name}` cannot be read: {error}")));
         let Some(progress) = self.progress.clone() else {
-            return Ok((length, pieces));
+            return Ok((length, pieces.boxed()));
         };
         let mut sent = 0;
         let watched = pieces.inspect(move |piece| {
@@ -177,7 +182,7 @@ impl FileSource {
         let (length, mut pieces) = self.open().await?;
         let mut content = Vec::with_capacity(length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0));
         while let Some(piece) = pieces.next().await {
-            content.extend_from_slice(&piece.map_err(|error| self.unreadable(error))?);
+            content.extend_from_slice(&piece.map_err(|error| Error::config(error.to_string()).with_source(error))?);
         }
         Ok(content)
     }
@@ -197,15 +202,43 @@ fn slices(bytes: Bytes) -> impl futures::Stream<Item = io::Result<Bytes>> {
     })
 }
 
-/// Reads at most `length` bytes: a file that grows while it is sent must not break the length that was promised.
+/// Reads `length` bytes, neither more nor less: what changes while it is sent must not break the length that was promised.
 fn pieces(reader: Reader, length: Option<u64>) -> BoxStream<'static, io::Result<Bytes>> {
     let reader = reader.take(length.unwrap_or(u64::MAX));
-    futures::stream::try_unfold((reader, BytesMut::new()), async |(mut reader, mut buffer)| {
+    futures::stream::try_unfold((reader, BytesMut::new()), move |(mut reader, mut buffer)| async move {
         buffer.reserve(PIECE);
-        let read = reader.read_buf(&mut buffer).await?;
-        Ok((read > 0).then(|| (buffer.split().freeze(), (reader, buffer))))
+        reader.read_buf(&mut buffer).await?;
+        let piece = buffer.split().freeze();
+        Ok(more(&piece, length, reader.limit())?.then_some((piece, (reader, buffer))))
     })
     .boxed()
+}
+
+/// The same for a file on disk, by a copy less than through tokio's own buffer.
+fn pieces_of_file(file: std::fs::File, length: Option<u64>) -> BoxStream<'static, io::Result<Bytes>> {
+    let file = io::Read::take(file, length.unwrap_or(u64::MAX));
+    futures::stream::try_unfold(file, move |mut file| async move {
+        let (piece, file) = blocking(move || {
+            let most = file.limit().min(PIECE as u64);
+            let mut piece = Vec::with_capacity(most as usize);
+            io::Read::take(&mut file, most).read_to_end(&mut piece)?;
+            Ok((Bytes::from(piece), file))
+        })
+        .await?;
+        Ok(more(&piece, length, file.limit())?.then_some((piece, file)))
+    })
+    .boxed()
+}
+
+/// False at the end of a source; an error where that comes too early.
+fn more(piece: &Bytes, length: Option<u64>, left: u64) -> io::Result<bool> {
+    match length {
+        Some(length) if piece.is_empty() && left > 0 => {
+            let sent = length - left;
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("it ended after {sent} of {length} bytes")))
+        }
+        _ => Ok(!piece.is_empty()),
+    }
 }
 
 /// Media types that servers of this API look at.

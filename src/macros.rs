@@ -200,10 +200,11 @@ macro_rules! items {
 }
 
 /// Text of a known set that may be any other text, too: known variants and `Other`, which round-trips unchanged.
+/// `Done = "done" | "DONE"` reads other spellings, too, and writes the first.
 macro_rules! open_enum {
     ($(
         $(#[$meta:meta])*
-        pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $text:literal ),* $(,)? }
+        pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $text:literal $(| $spelling:literal)* ),* $(,)? }
     )+) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -227,7 +228,7 @@ macro_rules! open_enum {
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 match text {
-                    $( $text => $name::$variant, )*
+                    $( $text $(| $spelling)* => $name::$variant, )*
                     other => $name::Other(other.to_owned()),
                 }
             }
@@ -236,7 +237,7 @@ macro_rules! open_enum {
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 match &*text {
-                    $( $text => $name::$variant, )*
+                    $( $text $(| $spelling)* => $name::$variant, )*
                     _ => $name::Other(text),
                 }
             }

@@ -131,11 +131,16 @@ impl<T> Page<T> {
         let Next { mut asked, cursor, mut seen } = Next::clone(next);
         asked.request.query.retain(|(name, _)| name != "after");
         asked.request.query.push(("after".into(), cursor.clone()));
-        if !seen.insert(cursor) {
-            return Err(Error::new(ErrorKind::Decode, "the server repeats the cursor of a list"));
-        }
+        seen.insert(cursor);
         let mut page: Page<T> = Call::again(asked, decode_page).await?;
         if let Some(next) = &mut page.next {
+            if seen.contains(&next.cursor) {
+                return match page.has_more {
+                    Some(_) => Err(Error::new(ErrorKind::Decode, "the server repeats the cursor of a list")),
+                    // It does not page: it sent the whole list again.
+                    None => Ok(None),
+                };
+            }
             next.seen = seen;
         }
         Ok(Some(page))

@@ -1,7 +1,5 @@
 //! Speech and transcription: forms on the wire, each format of reply, events, voices.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "this is test code")]
-
 #[path = "support/multipart.rs"]
 mod multipart;
 mod support;

@@ -1,13 +1,5 @@
 //! The client: base URLs, keys, headers, the environment, HTTP clients and services of the user's own, and responses.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

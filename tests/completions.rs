@@ -1,12 +1,5 @@
 //! Completions: the bytes that go out, and what comes of the replies and streams of all servers.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
 mod support;
 
 use futures::TryStreamExt;

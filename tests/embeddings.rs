@@ -1,12 +1,5 @@
 //! Embeddings: the bytes that go out, vectors in every encoding, and any number of inputs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
 mod support;
 
 use std::future::IntoFuture;

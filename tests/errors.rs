@@ -1,13 +1,5 @@
 //! Errors: all cases of `vectors/errors.json` over a real socket; what no error may show; what its accessors tell.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,5 @@
 //! Images: bodies and forms on the wire, replies, events, files on disk.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "this is test code")]
-
 #[path = "support/multipart.rs"]
 mod multipart;
 mod support;

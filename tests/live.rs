@@ -1,4 +1,4 @@
-//! Against a real model server: `scripts/with-local-model cargo test -- --ignored`.
+//! Against a real model server: `scripts/with-local-model cargo test --test live -- --ignored`.
 
 use std::time::Duration;
 

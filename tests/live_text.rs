@@ -1,12 +1,5 @@
 //! Completions, embeddings and models of a real server: `scripts/with-local-model cargo test -- --ignored`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
 use futures::TryStreamExt;
 use openai_compatible::Client;
 use openai_compatible::completions::CompletionRequest;

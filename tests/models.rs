@@ -1,12 +1,5 @@
 //! Models: what is asked, and every listing that servers are known to write.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
 mod support;
 
 use openai_compatible::{Client, ErrorKind};

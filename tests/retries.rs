@@ -1,13 +1,5 @@
 //! Retries: all cases of `vectors/retry.json` over a real socket, and what the vectors leave out. Time is paused.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
 mod support;
 
 use std::fmt::Debug;

@@ -1,13 +1,5 @@
 //! Structured output: schemas for strict mode, and answers read as types.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "clippy sees test code in test functions only"
-)]
-
 mod support;
 
 use openai_compatible::chat::{ChatCompletion, ChatRequest, Message, ResponseFormat, strict_schema};

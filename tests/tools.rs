@@ -1,13 +1,5 @@
 //! Runs of tools: a model, the functions it calls, and the loop between them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "clippy sees test code in test functions only"
-)]
-
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,15 +2,12 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary compiles this module for itself and uses a part of it")]
 #![allow(unreachable_pub, reason = "nothing in a test binary can be reached from outside")]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "this is test code, which clippy sees in test functions only"
-)]
-
+mod folder;
+mod form;
 mod server;
 
+pub use folder::Folder;
+pub use form::FormPart;
 pub use server::{Recorded, Reply, Server};
 
 use std::net::SocketAddr;

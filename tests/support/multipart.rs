@@ -1,6 +1,6 @@
 //! Reads `multipart/form-data` bodies as a server would.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, unreachable_pub, reason = "this is test code")]
+#![allow(unreachable_pub, reason = "nothing in a test binary can be reached from outside")]
 
 use serde_json::{Value, json};
 
