@@ -1,13 +1,5 @@
 //! The small helpers: images, texts of a stream, health, the test double, a service around the connection.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "clippy sees test code in test functions only"
-)]
-
 mod support;
 
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Counting tokens, and trimming a conversation to a budget.
 
-#![allow(clippy::unwrap_used, reason = "clippy sees test code in test functions only")]
-
 use openai_compatible::chat::{ChatRequest, Message, ToolCall};
 use openai_compatible::tokens::trim_to_budget;
 use serde_json::json;
