@@ -40,6 +40,7 @@ const PRODUCT: &str = concat!("openai-compatible/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone)]
 pub struct Client(Arc<Settings>);
 
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) base_url: BaseUrl,
     key: Key,
@@ -170,6 +171,11 @@ impl Client {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when neither a key nor a base URL is set, or when one is unusable.
     pub fn from_env() -> Result<Self> {
         ClientBuilder::from_env()?.build()
+    }
+
+    /// The same server, beside its API: what stands above the version in the base URL, never another origin.
+    pub(crate) fn at_server_root(&self) -> Self {
+        Client(Arc::new(Settings { base_url: self.0.base_url.server_root(), ..Settings::clone(&self.0) }))
     }
 
     pub(crate) fn settings(&self) -> &Settings {

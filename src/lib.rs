@@ -13,11 +13,14 @@ mod download;
 mod error;
 mod failover;
 mod file_source;
+mod health;
 mod page;
 pub mod probe;
 mod provider;
 mod resources;
 mod stream;
+pub mod testing;
+pub mod tokens;
 mod transport;
 mod wire;
 
@@ -27,12 +30,13 @@ pub use download::Download;
 pub use error::{ApiError, Error, ErrorKind, Result};
 pub use failover::{Answered, Failover, Target};
 pub use file_source::FileSource;
+pub use health::{Health, HealthState};
 pub use page::{Deleted, Item, ListRequest, Order, Page};
 pub use provider::{KeyUse, Provider};
 pub use resources::*;
 pub use stream::EventStream;
 pub use transport::form::Form;
-pub use transport::http::{HttpError, HttpErrorKind, HttpService, RequestBody, ResponseBody};
+pub use transport::http::{DefaultHttp, HttpError, HttpErrorKind, HttpService, RequestBody, ResponseBody};
 pub use wire::{Extra, SharedString};
 
 /// Server-sent events: bytes in, events out. What the streams of this crate are read with.
@@ -51,14 +55,17 @@ mod guides {
     }
     guides! {
         architecture = "architecture.md";
+        context_budget = "context-budget.md";
         design = "design.md";
         errors_and_retries = "errors-and-retries.md";
         getting_started = "getting-started.md";
         observability = "observability.md";
+        health = "health.md";
         providers = "providers.md";
         security = "security.md";
         streaming = "streaming.md";
         structured_output = "structured-output.md";
+        testing = "testing.md";
         timeouts = "timeouts.md";
         tools = "tools.md";
     }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::chat::{ChatCompletion, ChatRequest, Message, Part, ResponseFormat, Tool, ToolChoice};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::health::HealthState;
 
 /// What a probe found out about a server. `Display` is a table, [`to_markdown`](Probe::to_markdown) one for documents;
 /// it serialises to JSON.
@@ -160,8 +161,16 @@ fn refusal(error: &Error) -> Seen {
 }
 
 async fn health(client: &Client) -> Result<Seen> {
-    let _ = client;
-    Ok((Verdict::Unknown, String::new()))
+    let health = client.health().await;
+    let verdict = match health.state {
+        HealthState::Healthy => Verdict::Yes,
+        HealthState::Loading | HealthState::Unhealthy => Verdict::Partly,
+        HealthState::Unknown | HealthState::Unreachable => Verdict::Unknown,
+    };
+    match health.error {
+        Some(error) if error.kind() == ErrorKind::Connect => Err(error),
+        _ => Ok((verdict, crate::transport::decode::start_of(&health.to_string()))),
+    }
 }
 
 struct Asking<'a> {

@@ -220,7 +220,7 @@ fn split(target: &str) -> (&str, Vec<&str>) {
 }
 
 fn sorted(mut parts: Vec<Value>) -> Value {
-    parts.sort_by_key(Value::to_string);
+    parts.sort_by_key(|part| (part["disposition"].to_string(), part["data"].to_string()));
     parts.into()
 }
 

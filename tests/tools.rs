@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::future::IntoFuture;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -115,25 +116,47 @@ async fn the_calls_of_a_round_run_side_by_side_and_answer_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn functions_can_be_held_to_one_at_a_time() {
-    let server = Server::start([calls((0..4).map(|n| call(&n.to_string(), "wait", "{}"))), says("Done.")]).await;
-    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let tools = ToolSet::new().add(tool("wait"), {
-        let (running, most) = (running.clone(), most.clone());
-        move |()| {
+async fn only_so_many_functions_run_at_a_time() {
+    for (limit, expected) in [(None, 16), (Some(1), 1), (Some(0), 1)] {
+        let server = Server::start([calls((0..40).map(|n| call(&n.to_string(), "wait", "{}"))), says("Done.")]).await;
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tools = ToolSet::new().add(tool("wait"), {
             let (running, most) = (running.clone(), most.clone());
-            async move {
-                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                sleep(Duration::from_secs(1)).await;
-                running.fetch_sub(1, Ordering::SeqCst);
-                "waited"
+            move |()| {
+                let (running, most) = (running.clone(), most.clone());
+                async move {
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    sleep(Duration::from_secs(1)).await;
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    "waited"
+                }
             }
+        });
+        let mut run = client(&server).chat().run_tools(ask(), &tools);
+        if let Some(limit) = limit {
+            run = run.max_parallel(limit);
         }
-    });
 
-    client(&server).chat().run_tools(ask(), &tools).max_parallel(1).await.unwrap();
+        run.await.unwrap();
 
-    assert_eq!(most.load(Ordering::SeqCst), 1);
+        assert_eq!(most.load(Ordering::SeqCst), expected, "with {limit:?}");
+        assert_eq!(told(&server).len(), 40);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_a_run_closes_its_request() {
+    let server = Server::start([Reply::status(200).hang_before_headers()]).await;
+    let run = client(&server).chat().run_tools(ask(), &weather());
+    tokio::time::timeout(Duration::from_secs(1), run.into_future()).await.expect_err("no answer comes");
+    server.closed().await;
+
+    let chunk = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+    let server = Server::start([Reply::sse(chunk).hang_after(chunk.len())]).await;
+    let mut events = client(&server).chat().run_tools(ask(), &weather()).stream();
+    assert!(matches!(events.try_next().await.unwrap(), Some(ToolEvent::Chunk(_))));
+    drop(events);
+    server.closed().await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::decode::describe;
 use super::http::RequestBody;
@@ -73,7 +73,7 @@ impl Form {
         let value = serde_json::to_value(With { request, added: &added })
             .map_err(|error| Error::new(ErrorKind::Encode, describe(&error, None)).with_source(error))?;
         if let Value::Object(members) = value {
-            members.iter().for_each(|(name, value)| self.nested(name, value));
+            in_order(&members).for_each(|(name, value)| self.nested(name, value));
         }
         Ok(self)
     }
@@ -83,7 +83,7 @@ impl Form {
             Value::Null => return,
             Value::Array(items) => return items.iter().for_each(|item| self.nested(&format!("{name}[]"), item)),
             Value::Object(members) => {
-                return members.iter().for_each(|(member, value)| self.nested(&format!("{name}[{member}]"), value));
+                return in_order(members).for_each(|(member, value)| self.nested(&format!("{name}[{member}]"), value));
             }
             Value::String(text) => text.clone(),
             other => other.to_string(),
@@ -132,6 +132,13 @@ impl Form {
         let body = stream::iter(pieces).flatten().map_err(Into::into).boxed();
         Ok((RequestBody::streamed(length, body), format!("multipart/form-data; boundary={}", self.boundary)))
     }
+}
+
+/// Members by their names: the order in a map depends on a feature of serde_json, which any crate may switch on.
+fn in_order(members: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let mut members: Vec<_> = members.iter().collect();
+    members.sort_by_key(|(name, _)| *name);
+    members.into_iter()
 }
 
 /// What browsers do to names in a form (WHATWG): the rest travels as UTF-8.

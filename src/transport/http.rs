@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -342,6 +342,43 @@ impl HttpService for OwnService {
             Ok(client) => client.call(request),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
+    }
+}
+
+/// The service that sends requests unless another one is set: for a tower stack or a recorder of yours around it.
+///
+/// ```no_run
+/// # async fn run() -> openai_compatible::Result<()> {
+/// use openai_compatible::{Client, DefaultHttp, HttpService};
+/// use std::time::Duration;
+///
+/// let http = DefaultHttp::new(Duration::from_secs(5));
+/// let client = Client::builder()
+///     .base_url("http://localhost:8080/v1")
+///     .http_service(move |request: http::Request<_>| {
+///         eprintln!("{} {}", request.method(), request.uri().path());
+///         http.call(request)
+///     })
+///     .build()?;
+/// # let _ = client; Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct DefaultHttp(Arc<OwnService>);
+
+impl DefaultHttp {
+    /// A service of its own connections, with this time limit for making one.
+    pub fn new(connect_timeout: Duration) -> Self {
+        DefaultHttp(Arc::new(OwnService::new(connect_timeout)))
+    }
+}
+
+impl HttpService for DefaultHttp {
+    fn call(
+        &self,
+        request: http::Request<RequestBody>,
+    ) -> BoxFuture<'static, Result<http::Response<ResponseBody>, HttpError>> {
+        self.0.call(request)
     }
 }
 

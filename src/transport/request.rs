@@ -188,6 +188,18 @@ impl BaseUrl {
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// `http://host/proxy` of `http://host/proxy/v1`: the base URL without a version at its end.
+    pub(crate) fn server_root(&self) -> Self {
+        let is_version = |segment: &str| {
+            segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        };
+        let text = match self.text.rsplit_once('/') {
+            Some((root, last)) if is_version(last) && !root.ends_with('/') => root.to_owned(),
+            _ => self.text.clone(),
+        };
+        BaseUrl { text, ..self.clone() }
+    }
 }
 
 /// Bodies over this size are measured before their buffer is made, so that it is made once.
@@ -262,6 +274,20 @@ mod tests {
     fn the_base_url_keeps_its_query_behind_the_route() {
         let base = BaseUrl::parse("http://host/v1/?tenant=t1").unwrap();
         assert_eq!(base.join("models", [("a", "b c")].into_iter()), "http://host/v1/models?tenant=t1&a=b+c");
+    }
+
+    #[test]
+    fn the_server_root_is_above_the_version_and_on_the_same_host() {
+        for (base, root) in [
+            ("http://host:1/v1", "http://host:1"),
+            ("http://host/proxy/v1/", "http://host/proxy"),
+            ("https://host/v1beta", "https://host"),
+            ("http://host", "http://host"),
+            ("http://v1", "http://v1"),
+            ("http://host/vllm", "http://host/vllm"),
+        ] {
+            assert_eq!(BaseUrl::parse(base).unwrap().server_root().as_str(), root, "{base}");
+        }
     }
 
     #[test]

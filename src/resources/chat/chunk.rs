@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use futures::{Stream, TryStreamExt};
 use serde_json::Value;
 
 use super::accumulate::Accumulator;
@@ -150,6 +151,28 @@ pub(super) fn usage_in(extra: &Extra) -> Option<Usage> {
 }
 
 impl EventStream<ChatChunk> {
+    /// The new texts of the first answer alone, as a stream of strings; chunks without text are left out.
+    ///
+    /// ```no_run
+    /// # async fn run(chunks: openai_compatible::chat::ChatStream) -> openai_compatible::Result<()> {
+    /// use futures::TryStreamExt;
+    ///
+    /// let mut texts = chunks.texts();
+    /// while let Some(text) = texts.try_next().await? {
+    ///     print!("{text}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "text_deltas")]
+    #[doc(alias = "textStream")]
+    pub fn texts(self) -> impl Stream<Item = Result<String>> + Send + Unpin + 'static {
+        self.try_filter_map(|chunk| {
+            let text = chunk.text();
+            std::future::ready(Ok((!text.is_empty()).then(|| text.into_owned())))
+        })
+    }
+
     /// Reads the stream to its end and gives the reply as if it had not been streamed.
     ///
     /// # Errors

@@ -179,6 +179,37 @@ impl Message {
         Message::User(UserMessage { content: content.into(), ..UserMessage::blank() })
     }
 
+    /// What the user says about an image, given by its address or a data URL.
+    ///
+    /// ```
+    /// use openai_compatible::chat::Message;
+    ///
+    /// let message = Message::user_with_image("What is this?", "https://example.org/cat.png");
+    /// # let _ = message;
+    /// ```
+    pub fn user_with_image(text: impl Into<String>, url: impl Into<String>) -> Self {
+        Message::user([Part::text(text), Part::image_url(url)])
+    }
+
+    /// What the user says about an image in a file, which is sent with the message.
+    ///
+    /// ```no_run
+    /// # async fn run() -> openai_compatible::Result<()> {
+    /// use openai_compatible::FileSource;
+    /// use openai_compatible::chat::Message;
+    ///
+    /// let message = Message::user_with_image_file("What is this?", FileSource::path("cat.png")).await?;
+    /// # let _ = message; Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read.
+    pub async fn user_with_image_file(text: impl Into<String>, file: impl Into<FileSource>) -> Result<Self> {
+        Ok(Message::user([Part::text(text), Part::image_file(file).await?]))
+    }
+
     /// What the model said, for conversations written by hand. A reply gives its own: `Message::from(reply)`.
     pub fn assistant(content: impl Into<Content>) -> Self {
         Message::from(AssistantMessage { content: Some(content.into()), ..AssistantMessage::blank() })
