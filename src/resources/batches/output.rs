@@ -331,10 +331,8 @@ struct RowResponse<'a> {
 }
 
 fn lenient<'de, T: Wire, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    match T::read(deserializer)? {
-        Read::Value(value) => Ok(value),
-        Read::Odd(_) => Ok(T::blank()),
-    }
+    let read = T::read(deserializer)?;
+    Ok(if let Read::Value(value) = read { value } else { T::blank() })
 }
 
 fn read_row<T: BatchReply>(line: Line, file: &str) -> Result<BatchRow<T>> {
