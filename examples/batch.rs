@@ -1,53 +1,59 @@
-//! Runs three questions as a batch: writes them as lines, uploads them, waits, and prints the answers.
+//! Runs three questions as a batch: writes them down, uploads them, waits, and prints the answers.
 //!
 //! `OPENAI_API_KEY=… cargo run --example batch [MODEL]`; `OPENAI_BASE_URL` leads to another server. A batch may take
-//! hours; its id is printed, and stopping this program does not stop it.
+//! hours. Stopping this program does not stop it: `cargo run --example batch -- --wait batch_abc` goes on with it.
 
-use std::time::Duration;
+use std::io::Write as _;
 
-use openai_compatible::batches::{BatchLine, BatchOutput, BatchRequest};
+use openai_compatible::Client;
+use openai_compatible::batches::{Batch, BatchInput};
 use openai_compatible::chat::{ChatCompletion, ChatRequest, Message};
-use openai_compatible::{Client, FileSource, files::Purpose};
-
-const ROUTE: &str = "/v1/chat/completions";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::from_env()?;
-    let model = std::env::args().nth(1).unwrap_or_else(|| "gpt-4o-mini".to_owned());
-
-    let mut lines = String::new();
-    for place in ["Egypt", "Vietnam", "Peru"] {
-        let question = Message::user(format!("Name the longest river of {place}."));
-        let line = BatchLine::new(place, ROUTE, &ChatRequest::new(&model, [question]))?;
-        lines += &serde_json::to_string(&line)?;
-        lines += "\n";
-    }
-    let input = client.files().upload(FileSource::bytes("rivers.jsonl", lines), Purpose::Batch).await?;
-
-    let mut batch = client.batches().create(BatchRequest::new(input.id, ROUTE)).await?;
-    while !batch.status.is_terminal() {
-        println!("{}: {}", batch.id, batch.status);
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        batch = client.batches().get(&batch.id).await?;
-    }
-    println!("{}: {}\n", batch.id, batch.status);
-
-    for fault in batch.errors.iter().flat_map(|errors| &errors.data) {
-        println!("line {:?}: {}", fault.line, fault.message);
-    }
-    for id in [batch.output_file_id, batch.error_file_id].iter().flatten() {
-        for line in client.files().content(id).await?.text().await?.lines() {
-            let output: BatchOutput = serde_json::from_str(line)?;
-            match (output.response, output.error) {
-                (Some(response), _) if response.status_code == 200 => {
-                    let reply: ChatCompletion = serde_json::from_value(response.body)?;
-                    println!("{}: {}", output.custom_id, reply.text());
-                }
-                (Some(response), _) => println!("{}: refused: {}", output.custom_id, response.body),
-                (None, error) => println!("{}: failed: {error:?}", output.custom_id),
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let ended = match args.as_slice() {
+        [flag, id] if flag == "--wait" => client.batches().wait(id).on_progress(show).await,
+        _ => {
+            let model = args.first().map_or("gpt-4o-mini", String::as_str);
+            client.batches().run(questions(model)?).on_progress(show).await
+        }
+    };
+    println!();
+    let batch = match ended {
+        Ok(batch) => batch,
+        Err(error) => {
+            for fault in error.batch().iter().filter_map(|batch| batch.errors.as_ref()).flat_map(|errors| &errors.data)
+            {
+                eprintln!("line {}: {}", fault.line.unwrap_or_default(), fault.message);
             }
+            return Err(error.into());
+        }
+    };
+
+    let mut rows = client.batches().results::<ChatCompletion>(&batch);
+    while let Some(row) = rows.try_next().await? {
+        match row.result {
+            Ok(reply) => println!("{}: {}", row.custom_id, reply.text()),
+            Err(error) => println!("{}: {error}", row.custom_id),
         }
     }
     Ok(())
+}
+
+fn questions(model: &str) -> openai_compatible::Result<BatchInput> {
+    let mut input = BatchInput::new();
+    for place in ["Egypt", "Vietnam", "Peru"] {
+        let question = Message::user(format!("Name the longest river of {place}."));
+        input.push(place, &ChatRequest::new(model, [question]))?;
+    }
+    Ok(input)
+}
+
+/// One line that changes in place.
+fn show(batch: &Batch) {
+    let (done, total) = batch.request_counts.as_ref().map_or((0, 0), |n| (n.completed + n.failed, n.total));
+    print!("\r{}: {}, {done} of {total} done\x1b[K", batch.id, batch.status);
+    let _ = std::io::stdout().flush();
 }

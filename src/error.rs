@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::batches::Batch;
 use crate::call::request_id;
 use crate::chat::ChatCompletion;
 
@@ -68,6 +69,7 @@ struct Inner {
     retry_after: Option<Duration>,
     attempts: u32,
     completion: Option<Box<ChatCompletion>>,
+    batch: Option<Box<Batch>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -155,6 +157,11 @@ impl Error {
 
     pub(crate) fn with_completion(mut self, completion: ChatCompletion) -> Self {
         self.0.completion = Some(Box::new(completion));
+        self
+    }
+
+    pub(crate) fn with_batch(mut self, batch: Batch) -> Self {
+        self.0.batch = Some(Box::new(batch));
         self
     }
 
@@ -256,6 +263,12 @@ impl Error {
     /// ([`ChatCompletion::parse`]), or a run of tools without an end.
     pub fn completion(&self) -> Option<&ChatCompletion> {
         self.0.completion.as_deref()
+    }
+
+    /// The batch as it was last seen, where it failed or the wait for it did: [`Batches::wait`](crate::batches::Batches::wait)
+    /// goes on with its id.
+    pub fn batch(&self) -> Option<&Batch> {
+        self.0.batch.as_deref()
     }
 
     /// Too many requests or tokens (429), and waiting helps.

@@ -1,34 +1,62 @@
 //! Batches of requests that run within a day: `client.batches()`.
 //!
+//! From requests to results: write them down, run them, and read what came of each.
+//!
 //! ```no_run
 //! # async fn run() -> openai_compatible::Result<()> {
-//! use openai_compatible::{Client, FileSource};
-//! use openai_compatible::{batches::BatchRequest, files::Purpose};
+//! use openai_compatible::Client;
+//! use openai_compatible::batches::BatchInput;
+//! use openai_compatible::chat::{ChatCompletion, ChatRequest, Message};
+//!
+//! let mut input = BatchInput::new();
+//! for place in ["Egypt", "Vietnam", "Peru"] {
+//!     let question = Message::user(format!("Name the longest river of {place}."));
+//!     input.push(place, &ChatRequest::new("gpt-4o-mini", [question]))?;
+//! }
 //!
 //! let client = Client::from_env()?;
-//! let input = client.files().upload(FileSource::path("in.jsonl"), Purpose::Batch).await?;
-//! let batch = client.batches().create(BatchRequest::new(input.id, "/v1/chat/completions")).await?;
-//! println!("{}: {}", batch.id, batch.status);
+//! // Uploads, starts and waits; the id is what `wait(id)` goes on with after a restart.
+//! let batch = client.batches().run(input)
+//!     .on_progress(|batch| eprintln!("{}: {}", batch.id, batch.status))
+//!     .await?;
+//!
+//! let mut rows = client.batches().results::<ChatCompletion>(&batch);
+//! while let Some(row) = rows.try_next().await? {
+//!     match row.result {
+//!         Ok(reply) => println!("{}: {}", row.custom_id, reply.text()),
+//!         Err(error) => println!("{}: {error}", row.custom_id),
+//!     }
+//! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The same by hand is [`Files::upload`](crate::files::Files::upload) of [`BatchLine`]s, [`Batches::create`],
+//! [`Batches::get`] and [`Files::content`](crate::files::Files::content), whose lines are [`BatchOutput`]s.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde::{Deserializer, Serialize};
-use serde_json::Value;
+use serde::Deserializer;
 
 use crate::Extra;
 use crate::call::Call;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::files::ExpiresAfter;
 use crate::page::{ListRequest, Page};
+use crate::transport::Expect;
 use crate::transport::request::{Body, WireRequest};
-use crate::transport::{Expect, decode};
 use crate::wire::{Read, Reply, Wire};
+
+mod input;
+mod output;
+mod run;
+
+pub use input::{BatchInput, BatchItem, BatchLine};
+pub use output::{BatchOutput, BatchOutputError, BatchReply, BatchResponse, BatchResults, BatchRow, BatchRows};
+pub use run::{BatchRun, BatchWait};
 
 /// Batches of one client.
 #[derive(Clone, Debug)]
@@ -44,7 +72,8 @@ impl Client {
 }
 
 impl Batches {
-    /// Starts a batch: `POST /batches`. Its requests are the lines of an uploaded file, see [`BatchLine`].
+    /// Starts a batch of an uploaded file, whose lines are the requests: `POST /batches`. [`run`](Batches::run) does this
+    /// and what stands around it.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -133,29 +162,6 @@ wire! {
         /// When the server removes the output and error files by itself. *Providers*: OpenAI, Azure.
         pub output_expires_after: Option<ExpiresAfter>,
     }
-
-    /// One request of a batch: a line of its input file.
-    ///
-    /// ```
-    /// use openai_compatible::batches::BatchLine;
-    /// use openai_compatible::chat::{ChatRequest, Message};
-    ///
-    /// let request = ChatRequest::new("llama3.2", [Message::user("Name three rivers.")]);
-    /// let line = BatchLine::new("rivers", "/v1/chat/completions", &request)?;
-    /// # assert_eq!(line.body["model"], "llama3.2");
-    /// # Ok::<(), openai_compatible::Error>(())
-    /// ```
-    #[doc(alias = "BatchRequestInput")]
-    pub struct BatchLine {
-        /// Your name for it, once in a file: results come in any order.
-        pub custom_id: String = always,
-        /// `POST`.
-        pub method: String = always,
-        /// Route that it goes to, the same in all lines.
-        pub url: String = always,
-        /// What is sent there.
-        pub body: Value = always,
-    }
 }
 
 impl BatchRequest {
@@ -190,24 +196,6 @@ impl BatchRequest {
 }
 
 setters! { BatchRequest {} }
-
-impl BatchLine {
-    /// A request under a name of yours.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Encode`] when the request cannot be written as JSON.
-    pub fn new(
-        custom_id: impl Into<String>,
-        url: impl Into<String>,
-        request: &(impl Serialize + ?Sized),
-    ) -> crate::Result<Self> {
-        let body = serde_json::to_value(request)
-            .map_err(|error| Error::new(ErrorKind::Encode, decode::describe(&error, None)).with_source(error))?;
-        let (custom_id, url) = (custom_id.into(), url.into());
-        Ok(BatchLine { custom_id, method: "POST".to_owned(), url, body, ..BatchLine::blank() })
-    }
-}
 
 wire! {
     /// A batch and how far it is. Only its id is always there; times that a server writes as text (Together) stay in
@@ -316,46 +304,6 @@ wire! {
         /// Those of the model's thoughts.
         pub reasoning_tokens: u64,
     }
-
-    /// What became of one request: a line of a batch's output or error file.
-    ///
-    /// ```
-    /// use openai_compatible::batches::BatchOutput;
-    ///
-    /// let line = r#"{"custom_id": "rivers", "response": {"status_code": 200, "body": {"choices": []}}, "error": null}"#;
-    /// let output: BatchOutput = serde_json::from_str(line)?;
-    /// assert_eq!(output.custom_id, "rivers");
-    /// # Ok::<(), serde_json::Error>(())
-    /// ```
-    #[doc(alias = "BatchRequestOutput")]
-    pub struct BatchOutput {
-        /// The server's name for it.
-        pub id: String,
-        /// Your name for it.
-        pub custom_id: String = always,
-        /// The reply; of the route's own error shape where the status says so.
-        pub response: Option<BatchResponse>,
-        /// Why there is no reply.
-        pub error: Option<BatchOutputError>,
-    }
-
-    /// The reply to one request of a batch.
-    pub struct BatchResponse {
-        /// HTTP status: 200 is good.
-        pub status_code: u16,
-        /// Id that the server gave the request.
-        pub request_id: String,
-        /// The reply's JSON. Where a server writes it as text, it is read.
-        pub body: Value = by(json_or_text),
-    }
-
-    /// Why a request of a batch has no reply.
-    pub struct BatchOutputError {
-        /// Its kind, a word of the server such as `batch_expired`.
-        pub code: String,
-        /// What happened, for people.
-        pub message: String,
-    }
 }
 
 replies! { Batch: id }
@@ -421,13 +369,4 @@ impl BatchStatus {
         use BatchStatus::{Cancelled, Completed, Expired, Failed};
         matches!(self, Completed | Failed | Expired | Cancelled)
     }
-}
-
-/// JSON, also where it is written as text; other text stays text.
-fn json_or_text(value: Value) -> Read<Value> {
-    let parsed = match value.as_str() {
-        Some(text) => serde_json::from_str(text).ok(),
-        None => None,
-    };
-    Read::Value(parsed.filter(|parsed: &Value| parsed.is_object() || parsed.is_array()).unwrap_or(value))
 }
