@@ -64,6 +64,7 @@ impl ImageApi {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "images.generate")]
     pub fn generate(&self, request: impl Borrow<ImageRequest>) -> Call<Images> {
         Call::reply(&self.client, generation(request.borrow(), false))
     }
@@ -87,6 +88,7 @@ impl ImageApi {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "images.generate")]
     pub fn generate_stream(&self, request: impl Borrow<ImageRequest>) -> Call<EventStream<ImageEvent>> {
         Call::new(&self.client, generation(request.borrow(), true), Expect::Open, crate::stream::open)
     }
@@ -108,6 +110,7 @@ impl ImageApi {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
+    #[doc(alias = "images.edit")]
     pub fn edit(&self, request: impl Borrow<ImageEditRequest>) -> Call<Images> {
         Call::reply(&self.client, edit(request.borrow(), false))
     }
@@ -133,6 +136,7 @@ impl ImageApi {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
+    #[doc(alias = "images.edit")]
     pub fn edit_stream(&self, request: impl Borrow<ImageEditRequest>) -> Call<EventStream<ImageEvent>> {
         Call::new(&self.client, edit(request.borrow(), true), Expect::Open, crate::stream::open)
     }
@@ -152,6 +156,7 @@ impl ImageApi {
     /// # }
     /// ```
     #[doc(alias = "create_variation")]
+    #[doc(alias = "images.create_variation")]
     pub fn variation(&self, request: impl Borrow<ImageVariationRequest>) -> Call<Images> {
         Call::reply(&self.client, variation(request.borrow()))
     }
