@@ -51,14 +51,20 @@ mod guides {
     }
     guides! {
         architecture = "architecture.md";
+        audio_and_images = "audio-and-images.md";
         design = "design.md";
         errors_and_retries = "errors-and-retries.md";
+        faq = "faq.md";
+        files_and_batches = "files-and-batches.md";
         getting_started = "getting-started.md";
+        migrating_from_async_openai = "migrating-from-async-openai.md";
+        migrating_from_openai_python = "migrating-from-openai-python.md";
         providers = "providers.md";
         security = "security.md";
         streaming = "streaming.md";
         structured_output = "structured-output.md";
         timeouts = "timeouts.md";
         tools = "tools.md";
+        index = "README.md";
     }
 }

@@ -5,7 +5,7 @@
 //! use openai_compatible::{Client, images::ImageRequest};
 //!
 //! let client = Client::from_env()?;
-//! let request = ImageRequest::new("gpt-image-1", "A lighthouse in fog.").size("1024x1024");
+//! let request = ImageRequest::new("gpt-image-2", "A lighthouse in fog.").size("1024x1024");
 //! let images = client.images().generate(&request).await?;
 //! for (n, image) in images.data.iter().enumerate() {
 //!     image.save_to(format!("lighthouse-{n}.png")).await?;
@@ -57,7 +57,7 @@ impl ImageApi {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::images::ImageRequest;
     ///
-    /// let images = client.images().generate(ImageRequest::new("gpt-image-1", "A lighthouse in fog.")).await?;
+    /// let images = client.images().generate(ImageRequest::new("gpt-image-2", "A lighthouse in fog.")).await?;
     /// if let Some(image) = images.data.first() {
     ///     image.save_to("lighthouse.png").await?;
     /// }
@@ -76,7 +76,7 @@ impl ImageApi {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::images::{ImageEvent, ImageRequest};
     ///
-    /// let request = ImageRequest::new("gpt-image-1", "A lighthouse in fog.").partial_images(2);
+    /// let request = ImageRequest::new("gpt-image-2", "A lighthouse in fog.").partial_images(2);
     /// let mut events = client.images().generate_stream(&request).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     match event {
@@ -99,7 +99,7 @@ impl ImageApi {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, images::ImageEditRequest};
     ///
-    /// let request = ImageEditRequest::new("gpt-image-1", "Give the cat a hat.", [FileSource::path("cat.png")]);
+    /// let request = ImageEditRequest::new("gpt-image-2", "Give the cat a hat.", [FileSource::path("cat.png")]);
     /// if let Some(image) = client.images().edit(&request).await?.data.first() {
     ///     image.save_to("cat-with-hat.png").await?;
     /// }
@@ -122,7 +122,7 @@ impl ImageApi {
     /// use openai_compatible::images::{ImageEditRequest, ImageEvent, ImageInput};
     ///
     /// let cat = ImageInput::url("https://example.com/cat.png");
-    /// let request = ImageEditRequest::new("gpt-image-1", "Give the cat a hat.", [cat]).partial_images(1);
+    /// let request = ImageEditRequest::new("gpt-image-2", "Give the cat a hat.", [cat]).partial_images(1);
     /// let mut events = client.images().edit_stream(&request).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     if let ImageEvent::Completed(image) = event {
