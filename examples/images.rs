@@ -9,7 +9,7 @@ use openai_compatible::{Client, FileSource};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let prompt = arguments.next().unwrap_or_else(|| "A lighthouse in fog.".into());
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-image-1".into());
+    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-image-2".into());
     let client = Client::from_env()?;
 
     let images = match arguments.next() {

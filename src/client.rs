@@ -37,6 +37,8 @@ const PRODUCT: &str = concat!("openai-compatible/", env!("CARGO_PKG_VERSION"));
 /// # let _ = (from_environment, local, hosted); Ok(())
 /// # }
 /// ```
+#[doc(alias = "OpenAI")]
+#[doc(alias = "AsyncOpenAI")]
 #[derive(Clone)]
 pub struct Client(Arc<Settings>);
 
@@ -188,6 +190,14 @@ impl Client {
     }
 
     /// Gets JSON from any route: `GET {base URL}/{route}`. The route may have a query.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// let props: serde_json::Value = client.get("props").await?; // llama.cpp
+    /// println!("{props}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get<T: DeserializeOwned>(&self, route: &str) -> Call<T> {
         self.raw(WireRequest::raw(Method::GET, route, Body::Empty))
     }
@@ -206,17 +216,47 @@ impl Client {
     }
 
     /// Deletes: `DELETE {base URL}/{route}`. An empty reply reads as `()` or `Option`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// let gone: serde_json::Value = client.delete("responses/resp_abc").await?;
+    /// println!("{gone}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn delete<T: DeserializeOwned>(&self, route: &str) -> Call<T> {
         self.raw(WireRequest::raw(Method::DELETE, route, Body::Empty))
     }
 
     /// Posts a form with files to any route.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, Form};
+    ///
+    /// let form = Form::new().text("language", "en").file("file", FileSource::path("talk.mp3"));
+    /// let reply: serde_json::Value = client.post_form("audio/language-detection", form).await?;
+    /// println!("{reply}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn post_form<T: DeserializeOwned>(&self, route: &str, form: Form) -> Call<T> {
         self.raw(WireRequest::raw(Method::POST, route, Body::Form(Arc::new(form))))
     }
 
     /// Posts JSON to any route and reads its events. What makes the server stream (often `"stream": true`) is yours
     /// to put into the body. The stream ends at `[DONE]` or where the input ends.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// let body = serde_json::json!({ "model": "gpt-4o-mini", "input": "Name a river.", "stream": true });
+    /// let mut events = client.post_stream::<serde_json::Value>("responses", &body).await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     println!("{event}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn post_stream<T: DeserializeOwned + 'static>(
         &self,
         route: &str,
@@ -227,11 +267,29 @@ impl Client {
     }
 
     /// Gets events from any route.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// let route = "responses/resp_abc?stream=true";
+    /// let mut events = client.get_stream::<serde_json::Value>(route).await?;
+    /// while let Some(event) = events.try_next().await? {
+    ///     println!("{event}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_stream<T: DeserializeOwned + 'static>(&self, route: &str) -> Call<EventStream<T>> {
         Call::new(self, WireRequest::raw(Method::GET, route, Body::Empty), Expect::Open, open_any)
     }
 
     /// Downloads from any route.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// client.download("containers/cntr_abc/files/cfile_abc/content").await?.save_to("plot.png").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn download(&self, route: &str) -> Call<Download> {
         Call::new(self, WireRequest::raw(Method::GET, route, Body::Empty), Expect::Open, Download::open)
     }
@@ -249,6 +307,7 @@ impl fmt::Debug for Client {
 }
 
 /// Settings of a [`Client`].
+#[doc(alias = "OpenAIConfig")]
 #[derive(Clone)]
 pub struct ClientBuilder {
     base_url: Cow<'static, str>,
@@ -324,12 +383,14 @@ impl ClientBuilder {
 
     /// Where the routes start, such as `http://localhost:8080/v1`. With or without a slash at its end; a query
     /// (`?api-version=…`) goes with every request.
+    #[doc(alias = "with_api_base")]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Cow::Owned(url.into());
         self
     }
 
     /// The key, sent as `Authorization: Bearer KEY`. Without one, nothing is sent.
+    #[doc(alias = "with_api_key")]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.key = Key::Fixed(key.into());
         self

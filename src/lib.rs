@@ -55,12 +55,18 @@ mod guides {
     }
     guides! {
         architecture = "architecture.md";
+        audio_and_images = "audio-and-images.md";
         context_budget = "context-budget.md";
         design = "design.md";
         errors_and_retries = "errors-and-retries.md";
+        faq = "faq.md";
+        files_and_batches = "files-and-batches.md";
         getting_started = "getting-started.md";
-        observability = "observability.md";
         health = "health.md";
+        index = "README.md";
+        migrating_from_async_openai = "migrating-from-async-openai.md";
+        migrating_from_openai_python = "migrating-from-openai-python.md";
+        observability = "observability.md";
         providers = "providers.md";
         security = "security.md";
         streaming = "streaming.md";

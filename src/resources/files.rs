@@ -51,6 +51,7 @@ impl Files {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "files.create")]
     pub fn upload(&self, source: impl Into<FileSource>, purpose: impl Into<Purpose>) -> Call<File> {
         self.create(FileRequest::new(source, purpose))
     }
@@ -66,6 +67,7 @@ impl Files {
     /// # let _ = file; Ok(())
     /// # }
     /// ```
+    #[doc(alias = "files.create")]
     pub fn create(&self, request: impl Borrow<FileRequest>) -> Call<File> {
         Call::post_body(&self.client, &["files"], form(request.borrow()))
     }
@@ -82,6 +84,7 @@ impl Files {
     /// # let _ = files; Ok(())
     /// # }
     /// ```
+    #[doc(alias = "files.list")]
     pub fn list(&self, request: impl Borrow<FileListRequest>) -> Call<Page<File>> {
         let request = request.borrow();
         let mut call = Call::page(&self.client, &["files"])
@@ -105,6 +108,7 @@ impl Files {
     /// # }
     /// ```
     #[doc(alias = "retrieve")]
+    #[doc(alias = "files.retrieve")]
     pub fn get(&self, id: &str) -> Call<File> {
         Call::get(&self.client, &["files", id])
     }
@@ -117,6 +121,7 @@ impl Files {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "files.delete")]
     pub fn delete(&self, id: &str) -> Call<Deleted> {
         Call::deleted(&self.client, &["files", id])
     }
@@ -133,6 +138,7 @@ impl Files {
     /// ```
     #[doc(alias = "retrieve_content")]
     #[doc(alias = "download")]
+    #[doc(alias = "files.content")]
     pub fn content(&self, id: &str) -> Call<Download> {
         let request = WireRequest::new(Method::GET, &["files", id, "content"], Body::Empty);
         Call::new(&self.client, request, Expect::Open, Download::open).accept("application/binary")

@@ -88,6 +88,7 @@ impl Audio {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.transcriptions.create")]
     pub fn transcribe_verbose(&self, request: impl Borrow<TranscriptionRequest>) -> Call<VerboseTranscription> {
         Call::reply(&self.client, transcription(request.borrow(), Some("verbose_json"), false))
     }
@@ -105,6 +106,7 @@ impl Audio {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.transcriptions.create")]
     pub fn transcribe_diarized(&self, request: impl Borrow<TranscriptionRequest>) -> Call<DiarizedTranscription> {
         Call::reply(&self.client, transcription(request.borrow(), Some("diarized_json"), false))
     }
@@ -124,6 +126,7 @@ impl Audio {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.transcriptions.create")]
     pub fn transcribe_text(
         &self,
         request: impl Borrow<TranscriptionRequest>,
@@ -151,6 +154,7 @@ impl Audio {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.transcriptions.create")]
     pub fn transcribe_stream(
         &self,
         request: impl Borrow<TranscriptionRequest>,
@@ -176,6 +180,7 @@ impl Audio {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.transcriptions.create")]
     pub fn transcribe_diarized_stream(
         &self,
         request: impl Borrow<TranscriptionRequest>,
@@ -214,6 +219,7 @@ impl Audio {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.translations.create")]
     pub fn translate_verbose(&self, request: impl Borrow<TranslationRequest>) -> Call<VerboseTranscription> {
         Call::reply(&self.client, translation(request.borrow(), Some("verbose_json")))
     }
@@ -230,6 +236,7 @@ impl Audio {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.translations.create")]
     pub fn translate_text(
         &self,
         request: impl Borrow<TranslationRequest>,
@@ -277,16 +284,38 @@ impl Audio {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.speech.create")]
     pub fn speak_stream(&self, request: impl Borrow<SpeechRequest>) -> Call<EventStream<SpeechEvent>> {
         Call::new(&self.client, speech(request.borrow(), Some("sse")), Expect::Open, speech::open_events)
     }
 
     /// Voices of your own.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::{FileSource, audio::VoiceRequest};
+    ///
+    /// let request = VoiceRequest::new("Ada", FileSource::path("ada.wav"), "cons_123");
+    /// println!("{}", client.audio().voices().create(&request).await?.id);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn voices(&self) -> Voices {
         Voices { client: self.client.clone() }
     }
 
     /// Recordings in which speakers agree to the use of their voice.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::ListRequest;
+    ///
+    /// for consent in client.audio().voice_consents().list(ListRequest::new()).await?.data {
+    ///     println!("{} {}", consent.id, consent.name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn voice_consents(&self) -> VoiceConsents {
         VoiceConsents { client: self.client.clone() }
     }

@@ -98,6 +98,7 @@ impl Voices {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.voices.create")]
     pub fn create(&self, request: impl Borrow<VoiceRequest>) -> Call<CustomVoice> {
         let request = request.borrow();
         Call::reply(&self.client, upload("voices", request, "audio_sample", &request.audio_sample))
@@ -123,6 +124,7 @@ impl VoiceConsents {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "audio.voice_consents.create")]
     pub fn create(&self, request: impl Borrow<VoiceConsentRequest>) -> Call<VoiceConsent> {
         let request = request.borrow();
         Call::reply(&self.client, upload("voice_consents", request, "recording", &request.recording))

@@ -85,6 +85,7 @@ impl Batches {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "batches.create")]
     pub fn create(&self, request: impl Borrow<BatchRequest>) -> Call<Batch> {
         Call::new(&self.client, post(request.borrow()), Expect::Whole, |answer| Ok(answer.whole.reply::<Created>()?.0))
     }
@@ -101,6 +102,7 @@ impl Batches {
     /// # }
     /// ```
     #[doc(alias = "retrieve")]
+    #[doc(alias = "batches.retrieve")]
     pub fn get(&self, id: &str) -> Call<Batch> {
         Call::get(&self.client, &["batches", id])
     }
@@ -117,6 +119,7 @@ impl Batches {
     /// # let _ = batches; Ok(())
     /// # }
     /// ```
+    #[doc(alias = "batches.list")]
     pub fn list(&self, request: impl Borrow<ListRequest>) -> Call<Page<Batch>> {
         Call::page(&self.client, &["batches"]).list_query(request.borrow())
     }
@@ -130,6 +133,7 @@ impl Batches {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "batches.cancel")]
     pub fn cancel(&self, id: &str) -> Call<Batch> {
         Call::post(&self.client, &["batches", id, "cancel"])
     }

@@ -16,6 +16,8 @@ open_union! {
     /// One message of a conversation. Build it with [`Message::user`], [`Message::system`] and their like.
     ///
     /// See [OpenAI: Chat](https://platform.openai.com/docs/api-reference/chat/create).
+    #[doc(alias = "ChatCompletionMessageParam")]
+    #[doc(alias = "ChatCompletionRequestMessage")]
     pub enum Message by "role" {
         /// Instructions for newer OpenAI models; other servers know `System` only.
         Developer(SystemMessage) = "developer",
@@ -34,6 +36,7 @@ open_union! {
 
 wire! {
     /// Instructions: a system or developer message.
+    #[doc(alias = "ChatCompletionRequestSystemMessage")]
     pub struct SystemMessage {
         /// Text, or parts of text.
         pub content: Content = always,
@@ -42,6 +45,7 @@ wire! {
     }
 
     /// What the user says.
+    #[doc(alias = "ChatCompletionRequestUserMessage")]
     pub struct UserMessage {
         /// Text, or parts: text, images, audio, files.
         pub content: Content = always,
@@ -50,6 +54,7 @@ wire! {
     }
 
     /// Result of a tool call.
+    #[doc(alias = "ChatCompletionRequestToolMessage")]
     pub struct ToolMessage {
         /// The result as text, or parts of text.
         pub content: Content = always,
@@ -68,6 +73,9 @@ wire! {
     /// What the model said: the message of a reply, and the same message on its way back in the next request.
     ///
     /// Vendor members and reasoning stay in it, since some models want them back (Gemini its thought signature).
+    #[doc(alias = "ChatCompletionMessage")]
+    #[doc(alias = "ChatCompletionRequestAssistantMessage")]
+    #[doc(alias = "ChatCompletionResponseMessage")]
     pub struct AssistantMessage {
         /// Who speaks: `assistant`.
         pub role: Option<Role>,
@@ -451,6 +459,7 @@ impl Wire for Content {
 
 open_union! {
     /// One part of a message.
+    #[doc(alias = "ChatCompletionContentPart")]
     pub enum Part by "type" {
         /// Text.
         Text(TextPart) = "text",

@@ -111,6 +111,19 @@ impl Chat {
     }
 
     /// Lists stored completions, newest last: `GET /chat/completions`. Only those made with `store(true)`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use futures::TryStreamExt;
+    /// use openai_compatible::chat::StoredListRequest;
+    ///
+    /// let request = StoredListRequest::new().metadata("run", "7");
+    /// let stored: Vec<_> = client.chat().list(request).await?.into_stream().try_collect().await?;
+    /// println!("{} completions", stored.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "chat.completions.list")]
     pub fn list(&self, request: impl Borrow<StoredListRequest>) -> Call<Page<ChatCompletion>> {
         let request = request.borrow();
         let mut call = Call::page(&self.client, &["chat", "completions"])
@@ -125,23 +138,63 @@ impl Chat {
     }
 
     /// Gets a stored completion: `GET /chat/completions/{id}`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// println!("{}", client.chat().get("chatcmpl-abc").await?.text());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "retrieve")]
+    #[doc(alias = "chat.completions.retrieve")]
     pub fn get(&self, id: &str) -> Call<ChatCompletion> {
         Call::get(&self.client, &["chat", "completions", id])
     }
 
     /// Replaces the metadata of a stored completion: `POST /chat/completions/{id}`. An empty map removes all.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use std::collections::BTreeMap;
+    ///
+    /// let notes = BTreeMap::from([("rating".to_owned(), "good".to_owned())]);
+    /// let stored = client.chat().update("chatcmpl-abc", &notes).await?;
+    /// println!("{:?}", stored.metadata);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "chat.completions.update")]
     pub fn update(&self, id: &str, metadata: &BTreeMap<String, String>) -> Call<ChatCompletion> {
         let body = Body::json(&json!({ "metadata": metadata }));
         Call::post_body(&self.client, &["chat", "completions", id], body)
     }
 
     /// Deletes a stored completion: `DELETE /chat/completions/{id}`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// assert!(client.chat().delete("chatcmpl-abc").await?.deleted);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "chat.completions.delete")]
     pub fn delete(&self, id: &str) -> Call<Deleted> {
         Call::deleted(&self.client, &["chat", "completions", id])
     }
 
     /// Lists the messages that a stored completion answered: `GET /chat/completions/{id}/messages`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::ListRequest;
+    ///
+    /// for message in client.chat().messages("chatcmpl-abc", ListRequest::new()).await?.data {
+    ///     println!("{message:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "chat.completions.messages.list")]
     pub fn messages(&self, id: &str, request: impl Borrow<ListRequest>) -> Call<Page<StoredMessage>> {
         Call::page(&self.client, &["chat", "completions", id, "messages"]).list_query(request.borrow())
     }
@@ -287,6 +340,7 @@ wire! {
     }
 
     /// What a stream brings besides the answer.
+    #[doc(alias = "ChatCompletionStreamOptions")]
     pub struct StreamOptions {
         /// Asks for the token usage in a last chunk without choices.
         pub include_usage: Option<bool>,

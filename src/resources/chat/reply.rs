@@ -61,6 +61,7 @@ wire! {
     }
 
     /// A token and how likely it was.
+    #[doc(alias = "ChatCompletionTokenLogprob")]
     pub struct TokenLogprob {
         /// The token.
         pub token: String = always,

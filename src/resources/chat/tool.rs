@@ -9,6 +9,7 @@ use crate::wire::{Read, Wire, text_of_any};
 
 open_union! {
     /// Something that the model may call.
+    #[doc(alias = "ChatCompletionTool")]
     pub enum Tool by "type" {
         /// A function with JSON arguments.
         Function(FunctionTool) = "function",
@@ -53,6 +54,7 @@ wire! {
     }
 
     /// A tool that the model wants called.
+    #[doc(alias = "ChatCompletionMessageToolCall")]
     pub struct ToolCall {
         /// Id that the result names; empty on some servers (Gemini).
         pub id: String = always,

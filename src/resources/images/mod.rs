@@ -5,7 +5,7 @@
 //! use openai_compatible::{Client, images::ImageRequest};
 //!
 //! let client = Client::from_env()?;
-//! let request = ImageRequest::new("gpt-image-1", "A lighthouse in fog.").size("1024x1024");
+//! let request = ImageRequest::new("gpt-image-2", "A lighthouse in fog.").size("1024x1024");
 //! let images = client.images().generate(&request).await?;
 //! for (n, image) in images.data.iter().enumerate() {
 //!     image.save_to(format!("lighthouse-{n}.png")).await?;
@@ -57,13 +57,14 @@ impl ImageApi {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::images::ImageRequest;
     ///
-    /// let images = client.images().generate(ImageRequest::new("gpt-image-1", "A lighthouse in fog.")).await?;
+    /// let images = client.images().generate(ImageRequest::new("gpt-image-2", "A lighthouse in fog.")).await?;
     /// if let Some(image) = images.data.first() {
     ///     image.save_to("lighthouse.png").await?;
     /// }
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "images.generate")]
     pub fn generate(&self, request: impl Borrow<ImageRequest>) -> Call<Images> {
         Call::reply(&self.client, generation(request.borrow(), false))
     }
@@ -75,7 +76,7 @@ impl ImageApi {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::images::{ImageEvent, ImageRequest};
     ///
-    /// let request = ImageRequest::new("gpt-image-1", "A lighthouse in fog.").partial_images(2);
+    /// let request = ImageRequest::new("gpt-image-2", "A lighthouse in fog.").partial_images(2);
     /// let mut events = client.images().generate_stream(&request).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     match event {
@@ -87,6 +88,7 @@ impl ImageApi {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "images.generate")]
     pub fn generate_stream(&self, request: impl Borrow<ImageRequest>) -> Call<EventStream<ImageEvent>> {
         Call::new(&self.client, generation(request.borrow(), true), Expect::Open, crate::stream::open)
     }
@@ -97,7 +99,7 @@ impl ImageApi {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, images::ImageEditRequest};
     ///
-    /// let request = ImageEditRequest::new("gpt-image-1", "Give the cat a hat.", [FileSource::path("cat.png")]);
+    /// let request = ImageEditRequest::new("gpt-image-2", "Give the cat a hat.", [FileSource::path("cat.png")]);
     /// if let Some(image) = client.images().edit(&request).await?.data.first() {
     ///     image.save_to("cat-with-hat.png").await?;
     /// }
@@ -108,6 +110,7 @@ impl ImageApi {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
+    #[doc(alias = "images.edit")]
     pub fn edit(&self, request: impl Borrow<ImageEditRequest>) -> Call<Images> {
         Call::reply(&self.client, edit(request.borrow(), false))
     }
@@ -119,7 +122,7 @@ impl ImageApi {
     /// use openai_compatible::images::{ImageEditRequest, ImageEvent, ImageInput};
     ///
     /// let cat = ImageInput::url("https://example.com/cat.png");
-    /// let request = ImageEditRequest::new("gpt-image-1", "Give the cat a hat.", [cat]).partial_images(1);
+    /// let request = ImageEditRequest::new("gpt-image-2", "Give the cat a hat.", [cat]).partial_images(1);
     /// let mut events = client.images().edit_stream(&request).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     if let ImageEvent::Completed(image) = event {
@@ -133,6 +136,7 @@ impl ImageApi {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
+    #[doc(alias = "images.edit")]
     pub fn edit_stream(&self, request: impl Borrow<ImageEditRequest>) -> Call<EventStream<ImageEvent>> {
         Call::new(&self.client, edit(request.borrow(), true), Expect::Open, crate::stream::open)
     }
@@ -152,6 +156,7 @@ impl ImageApi {
     /// # }
     /// ```
     #[doc(alias = "create_variation")]
+    #[doc(alias = "images.create_variation")]
     pub fn variation(&self, request: impl Borrow<ImageVariationRequest>) -> Call<Images> {
         Call::reply(&self.client, variation(request.borrow()))
     }
