@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use futures::future::join;
 use futures::{Stream, StreamExt};
 use http::HeaderMap;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Answer;
@@ -226,8 +226,7 @@ impl Stream for Download {
             }
             Poll::Pending => {
                 let limit = this.idle_timeout;
-                let timer =
-                    this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + limit)));
+                let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
                 ready!(timer.as_mut().poll(context));
                 this.head.error(ErrorKind::Timeout, format!("the download was silent for {limit:?}"))
             }

@@ -202,7 +202,7 @@ impl Wire for String {
             // Identifiers and codes come as numbers from some servers.
             visit_u64(v: u64) => Read::Value(v.to_string());
             visit_i64(v: i64) => Read::Value(v.to_string());
-            visit_f64(v: f64) => Read::Value(v.to_string());
+            visit_f64(v: f64) => Read::Value(Value::from(v).to_string());
             visit_bool(v: bool) => Read::Value(v.to_string());
         }
         deserializer.deserialize_any(Json)

@@ -1,5 +1,13 @@
 //! Streams of chunks put together: each case of `fixtures/vectors/chat_stream.json` over a real socket.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this is test code, which clippy sees in test functions only"
+)]
+
 use openai_compatible::chat::{ChatEvent, ChatRequest, ChatStream, Message};
 use openai_compatible::{Client, ErrorKind, Result};
 use serde_json::{Value, json};

@@ -1,5 +1,13 @@
 //! What real servers answer, provider by provider: each case of `fixtures/dialects/manifest.json` over a real socket.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this is test code, which clippy sees in test functions only"
+)]
+
 use openai_compatible::chat::{ChatCompletion, ChatRequest, Message};
 use openai_compatible::{Client, Error, ErrorKind};
 use serde_json::{Value, json};

@@ -1,6 +1,14 @@
 //! What networks and servers break: replies and streams cut at every byte, resets, stalls, lies about the length, and
 //! readers that are slow or leave.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this is test code, which clippy sees in test functions only"
+)]
+
 use std::time::Duration;
 
 use openai_compatible::chat::{ChatCompletion, ChatRequest, ChatStream, Message};
@@ -181,6 +189,9 @@ async fn a_length_that_is_too_short_or_too_long_is_an_error() {
     assert_eq!(stream(stream_body(), short).await, ("é".into(), Some(ErrorKind::Stream)));
     let unfinished = event("é");
     assert_eq!(stream(unfinished.clone(), unfinished.len() + 9).await, ("é".into(), Some(ErrorKind::Stream)));
+    // The answer has ended, but not the stream: its usage may be missing.
+    let answered = event("é") + FINISH;
+    assert_eq!(stream(answered.clone(), answered.len() + 9).await, ("é".into(), Some(ErrorKind::Stream)));
     // The end mark has come: what else was announced does not matter.
     assert_eq!(stream(stream_body(), 9999).await, ("é😀".into(), None));
 }

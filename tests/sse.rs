@@ -1,5 +1,13 @@
 //! Server-sent events: the vectors under every cut, a naive reference, and a peer's decoder as judge.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this is test code, which clippy sees in test functions only"
+)]
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

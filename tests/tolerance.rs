@@ -4,6 +4,14 @@
 //!
 //! The generic half of the proof stands beside every wire type: see `src/wire/proof.rs`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this is test code, which clippy sees in test functions only"
+)]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -149,6 +157,10 @@ fn with(members: Value) -> Body {
 /// A reply whose choice is this.
 fn choice(choice: Value) -> Body {
     Json(json!({ "choices": [choice] }))
+}
+
+fn of_choice(choice: Value) -> Value {
+    json!({ "choices": [choice] })
 }
 
 /// A chunk with this delta.
@@ -348,6 +360,16 @@ async fn types_that_vary() {
             Chunks(vec![json!({ "choices": [{ "delta": { "content": "x" }, "logprobs": { "token": "x", "logprob": -0.5 }, "finish_reason": "stop" }] })]),
             kept(json!({ "token": "x", "logprob": -0.5 })),
         ),
+                (
+                    19,
+                    "logprobs of one shape and then of another: those that can be read count",
+                    Chunks(vec![
+                        of_choice(json!({ "delta": { "content": 1 }, "logprobs": -0.5 })),
+                        of_choice(json!({ "delta": { "content": "x" }, "logprobs": { "content": [{ "token": "x", "logprob": -0.5 }] } })),
+                        end("stop"),
+                    ]),
+                    json!({ "text": "1x", "reply": { "choices": [{ "logprobs": { "content": [{ "token": "x" }] } }] } }),
+                ),
         (
             20,
             "counters are floats, costs have many digits",
@@ -862,5 +884,59 @@ async fn rate_limits_and_request_ids_have_many_names() {
         assert_eq!(error.request_id(), Some("r-1"), "{name}");
         let stream = client.chat().stream(request()).await.unwrap();
         assert_eq!(stream.request_id(), Some("r-1"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn lists_of_every_shape_are_pages_and_lose_nothing() {
+    use openai_compatible::Page;
+    use openai_compatible::chat::{ChatCompletion, StoredListRequest};
+    let item = json!({ "id": "a", "choices": [] });
+    let cases = [
+        ("a list", json!({ "object": "list", "data": [item], "has_more": false }), 1),
+        ("no object, members of its own", json!({ "data": [item], "total_count": 1 }), 1),
+        ("a bare list (Together)", json!([item]), 1),
+        ("null (Ollama)", json!({ "object": "list", "data": null }), 0),
+        ("an entry that is none", json!({ "data": [item, 5, item] }), 2),
+        ("nothing that fits", json!({ "data": { "a": 1 }, "first_id": [1], "last_id": {}, "has_more": "maybe" }), 0),
+    ];
+    for (what, body, count) in cases {
+        let server = Server::start([Reply::ok_json(&body)]).await;
+        let page: Page<ChatCompletion> = client(&server).chat().list(StoredListRequest::new()).await.unwrap();
+        assert_eq!(page.data.len(), count, "{what}");
+        let mut written = serde_json::to_value(&page).unwrap();
+        if body.is_array() {
+            written = written["data"].take();
+        }
+        assert_eq!(null_is_empty(&written), null_is_empty(&body), "{what}");
+    }
+}
+
+/// A page with null for its data is one without.
+fn null_is_empty(page: &Value) -> Value {
+    let mut page = page.clone();
+    if page.get("data").is_some_and(|data| data.is_null()) {
+        page["data"] = json!([]);
+    }
+    page
+}
+
+#[test]
+fn content_of_every_kind_is_written_as_it_was_read() {
+    let parts = json!([
+        { "type": "text", "text": "a" },
+        { "type": "image_url", "image_url": { "url": "u", "detail": "high", "zz": 1 } },
+        { "type": "input_audio", "input_audio": { "data": "d", "format": "wav" }, "zz": 1 },
+        { "type": "file", "file": { "file_id": "f" } },
+        { "type": "refusal", "refusal": "r" },
+        { "type": "thinking", "thinking": [{ "type": "text", "text": "t" }], "closed": true },
+        { "type": "tool_reference", "url": "u" },
+        { "no": "type" },
+    ]);
+    let odd = json!(["text", 5, null, [], { "type": "text", "text": "a" }]);
+    for content in [parts, odd, json!("text"), json!({ "type": "text", "text": "a" })] {
+        let reply = json!({ "choices": [{ "index": 0, "message": { "content": content } }] });
+        let read: ChatCompletion = serde_json::from_value(reply.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), reply);
     }
 }

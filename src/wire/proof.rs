@@ -182,8 +182,8 @@ fn same(input: &Value, output: &Value) -> bool {
         }
         (input, output) if input == output || is_blank(input) && is_blank(output) => true,
         // `arguments` as an object, and booleans as text.
-        (input, Value::String(output)) if input.to_string() == *output => true,
-        (Value::String(input), Value::Bool(output)) => *input == output.to_string(),
+        (input, Value::String(output)) if serde_json::to_string(input).unwrap() == *output => true,
+        (Value::String(input), Value::Bool(output)) => input.parse() == Ok(*output),
         (input, output) => match (number(input), number(output)) {
             (Some(input), Some(output)) => input == output || input.trunc() == output,
             _ => false,

@@ -127,7 +127,7 @@ impl Wire for SharedString {
             visit_str(v: &str) => Read::Value(shared(v));
             visit_u64(v: u64) => Read::Value(shared(&v.to_string()));
             visit_i64(v: i64) => Read::Value(shared(&v.to_string()));
-            visit_f64(v: f64) => Read::Value(shared(&v.to_string()));
+            visit_f64(v: f64) => Read::Value(shared(&serde_json::Value::from(v).to_string()));
             visit_bool(v: bool) => Read::Value(shared(if v { "true" } else { "false" }));
         }
         deserializer.deserialize_any(Json)

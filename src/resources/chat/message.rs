@@ -412,19 +412,19 @@ impl Wire for Content {
             }
 
             fn visit_bool<E>(self, v: bool) -> Result<Self::Value, E> {
-                Ok(Read::Odd(v.into()))
+                Ok(Read::Value(Content::Text(v.to_string())))
             }
 
             fn visit_u64<E>(self, v: u64) -> Result<Self::Value, E> {
-                Ok(Read::Odd(v.into()))
+                Ok(Read::Value(Content::Text(v.to_string())))
             }
 
             fn visit_i64<E>(self, v: i64) -> Result<Self::Value, E> {
-                Ok(Read::Odd(v.into()))
+                Ok(Read::Value(Content::Text(v.to_string())))
             }
 
             fn visit_f64<E>(self, v: f64) -> Result<Self::Value, E> {
-                Ok(Read::Odd(v.into()))
+                Ok(Read::Value(Content::Text(Value::from(v).to_string())))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
