@@ -28,6 +28,7 @@ mod extra;
 pub(crate) mod halves;
 #[cfg(test)]
 pub(crate) mod proof;
+pub(crate) mod json;
 mod shared_string;
 
 pub use extra::Extra;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
 use crate::wire::halves::mend_whole;
+use crate::wire::json::Json;
 use crate::wire::{Read, Reply, Wire};
 
 /// A whole reply.
@@ -108,10 +109,20 @@ impl Whole {
 }
 
 pub(crate) fn read<T: Wire>(text: &str) -> serde_json::Result<Read<T>> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = T::read(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
+    let mut json = Json::new(text);
+    match T::read(&mut json) {
+        Ok(value) if json.is_at_end() => Ok(value),
+        _ => Err(why_not(text)),
+    }
+}
+
+/// What is wrong with a text that is not JSON.
+#[cold]
+fn why_not(text: &str) -> serde_json::Error {
+    match serde_json::from_str::<Value>(text) {
+        Err(error) => error,
+        Ok(_) => serde::de::Error::custom("a part of it cannot be read"),
+    }
 }
 
 /// Decodes JSON; where characters cut in half stand in the way, once more without them.

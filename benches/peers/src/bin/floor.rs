@@ -236,7 +236,7 @@ struct EmbeddingRequest<'a> {
 }
 
 impl Peer for Floor {
-    async fn decode(pieces: &[Bytes]) -> Done {
+    async fn decode(pieces: &'static [Bytes]) -> Done {
         let mut seen = Seen::new();
         let mut scanner = Scanner::default();
         for piece in pieces {
@@ -245,7 +245,7 @@ impl Peer for Floor {
         Ok(seen)
     }
 
-    async fn decode_sync(pieces: &[Bytes]) -> Done {
+    async fn decode_sync(pieces: &'static [Bytes]) -> Done {
         Self::decode(pieces).await
     }
 

@@ -33,10 +33,9 @@ fn take(chunk: ChatChunk, seen: &mut Seen) {
 
 impl Peer for Ours {
     /// The whole road but the socket.
-    async fn decode(pieces: &[Bytes]) -> Done {
-        let pieces = pieces.to_vec();
+    async fn decode(pieces: &'static [Bytes]) -> Done {
         let service = move |_: http::Request<RequestBody>| {
-            let pieces = futures::stream::iter(pieces.clone()).map(Ok::<_, HttpError>);
+            let pieces = futures::stream::iter(pieces).map(|piece| Ok::<_, HttpError>(piece.clone()));
             async move { Ok::<_, HttpError>(http::Response::new(ResponseBody::streamed(pieces))) }
         };
         let client = Client::builder().base_url("http://memory/v1").http_service(service).build().map_err(why)?;
@@ -49,7 +48,7 @@ impl Peer for Ours {
     }
 
     /// Decoder and types alone.
-    async fn decode_sync(pieces: &[Bytes]) -> Done {
+    async fn decode_sync(pieces: &'static [Bytes]) -> Done {
         let mut seen = Seen::new();
         let mut decoder = Decoder::new();
         for piece in pieces {
