@@ -130,6 +130,7 @@ impl<T> Seed<T> {
 impl<'de, T: Wire> DeserializeSeed<'de> for Seed<T> {
     type Value = Read<T>;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read<T>, D::Error> {
         T::read(deserializer)
     }
@@ -166,6 +167,7 @@ pub(crate) struct Key;
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Cow<'de, str>;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }

@@ -108,6 +108,7 @@ impl Whole {
     }
 }
 
+#[inline]
 pub(crate) fn read<T: Wire>(text: &str) -> serde_json::Result<Read<T>> {
     let mut json = Json::new(text);
     match T::read(&mut json) {

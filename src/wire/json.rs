@@ -38,6 +38,9 @@ impl serde::de::Error for NotJson {
 
 type Result<T> = std::result::Result<T, NotJson>;
 
+/// So many digits fit into a u64, whatever they are.
+const MOST_DIGITS: usize = 19;
+
 /// Powers of ten that an f64 holds exactly.
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
@@ -85,20 +88,40 @@ impl<'de> Json<'de> {
     /// Where the plain part of a string ends: at a quote, a backslash, a control character or the end of the text.
     #[inline]
     fn plain(&self, from: usize) -> usize {
-        let bytes = self.text.as_bytes();
+        let rest = self.text.as_bytes().get(from..).unwrap_or_default();
         let mut at = from;
-        while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-            let special = special(u64::from_le_bytes(*eight));
+        for eight in rest.chunks_exact(8) {
+            let Ok(eight) = <[u8; 8]>::try_from(eight) else { break };
+            let special = special(u64::from_le_bytes(eight));
             if special != 0 {
                 return at + special.trailing_zeros() as usize / 8;
             }
             at += 8;
-            if at - from == 32 {
-                at = long_plain(bytes, at);
+            if at == from + 64 {
+                return self.long_plain(at);
             }
         }
-        let rest = bytes.get(at..).unwrap_or_default();
-        at + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+        self.last_plain(at)
+    }
+
+    /// Steps over long plain runs in pieces that the compiler turns into vector instructions.
+    #[inline(never)]
+    fn long_plain(&self, from: usize) -> usize {
+        let mut at = from;
+        let rest = self.text.as_bytes().get(from..).unwrap_or_default();
+        for piece in rest.chunks_exact(64) {
+            if piece.iter().fold(false, |found, byte| found | is_special(*byte)) {
+                break;
+            }
+            at += 64;
+        }
+        self.last_plain(at)
+    }
+
+    #[inline(never)]
+    fn last_plain(&self, from: usize) -> usize {
+        let rest = self.text.as_bytes().get(from..).unwrap_or_default();
+        from + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
     }
 
     /// Reads a string; its quote comes next.
@@ -166,18 +189,18 @@ impl<'de> Json<'de> {
         digits.iter().try_fold(0, |sum, digit| Ok(sum << 4 | char::from(*digit).to_digit(16).ok_or(NotJson)?))
     }
 
-    /// Reads digits on top of a number; false when it no longer fits.
+    /// Reads digits on top of a number.
     #[inline]
-    fn digits(&mut self, number: &mut u64) -> bool {
-        let mut fits = true;
-        while let Some(digit) = self.byte(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
-            self.at += 1;
-            match number.checked_mul(10).and_then(|tenfold| tenfold.checked_add(u64::from(digit))) {
-                Some(sum) => *number = sum,
-                None => fits = false,
+    fn digits(&mut self, number: &mut u64) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        for byte in rest {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
             }
+            *number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+            self.at += 1;
         }
-        fits
     }
 
     #[inline]
@@ -187,36 +210,42 @@ impl<'de> Json<'de> {
         self.at += usize::from(is_negative);
         let whole = self.at;
         let mut number = 0;
-        let fits = self.digits(&mut number);
-        if self.at == whole || self.at > whole + 1 && self.byte(whole) == Some(b'0') {
+        self.digits(&mut number);
+        let digits = self.at - whole;
+        if digits == 0 || digits > 1 && self.byte(whole) == Some(b'0') {
             return Err(NotJson);
         }
         match self.byte(self.at) {
             Some(b'.' | b'e' | b'E') => {}
-            _ if !fits => {}
+            _ if digits > MOST_DIGITS => {
+                let token = self.text.get(start..self.at).unwrap_or_default();
+                if let Ok(number) = token.parse() {
+                    return visitor.visit_u64(number);
+                }
+            }
             _ if !is_negative => return visitor.visit_u64(number),
             // A negative zero is a float.
             _ if number > 0 && number <= 1 << 63 => return visitor.visit_i64((number as i64).wrapping_neg()),
             _ => {}
         }
-        visitor.visit_f64(self.float(start, is_negative, number, fits)?)
+        visitor.visit_f64(self.float(start, is_negative, number, digits)?)
     }
 
     /// The rest of a number that is no integer.
     #[inline]
-    fn float(&mut self, start: usize, is_negative: bool, mut number: u64, mut fits: bool) -> Result<f64> {
+    fn float(&mut self, start: usize, is_negative: bool, mut number: u64, digits: usize) -> Result<f64> {
         let mut exponent = 0;
         if self.byte(self.at) == Some(b'.') {
             self.at += 1;
             let point = self.at;
-            fits &= self.digits(&mut number);
+            self.digits(&mut number);
             exponent = self.at - point;
             if exponent == 0 {
                 return Err(NotJson);
             }
         }
         let is_plain = !matches!(self.byte(self.at), Some(b'e' | b'E'));
-        if is_plain && fits && number < 1 << 53 {
+        if is_plain && digits + exponent <= MOST_DIGITS && number < 1 << 53 {
             if let Some(power) = POWERS.get(exponent) {
                 // Both are exact, so that the quotient is the nearest float.
                 let float = number as f64 / power;
@@ -269,28 +298,16 @@ impl<'de> Json<'de> {
 fn special(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let quote = below(word ^ ONES * b'"' as u64, 1);
-    let backslash = below(word ^ ONES * b'\\' as u64, 1);
-    (quote | backslash | below(word, 0x20)) & HIGH
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    let control = word.wrapping_sub(ONES * 0x20);
+    // A byte over 0x7F is none of these, and keeps its high bit through the exclusive or.
+    (quote | backslash | control) & !word & HIGH
 }
 
 #[inline]
 fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-/// Steps over long plain runs in pieces that the compiler turns into vector instructions.
-#[inline(never)]
-fn long_plain(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(piece) = bytes.get(at..).and_then(|rest| rest.first_chunk::<64>()) {
-        if piece.iter().fold(false, |found, byte| found | is_special(*byte)) {
-            break;
-        }
-        at += 64;
-    }
-    at
 }
 
 impl<'de> Deserializer<'de> for &mut Json<'de> {
@@ -310,13 +327,13 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
             }
             b'{' => {
                 let mut inside = Inside::enter(self)?;
-                let value = visitor.visit_map(&mut inside)?;
-                inside.leave(value)
+                let value = visitor.visit_map(&mut inside);
+                if inside.leave() { value } else { Err(NotJson) }
             }
             b'[' => {
                 let mut inside = Inside::enter(self)?;
-                let value = visitor.visit_seq(&mut inside)?;
-                inside.leave(value)
+                let value = visitor.visit_seq(&mut inside);
+                if inside.leave() { value } else { Err(NotJson) }
             }
             b't' => {
                 self.word("true")?;
@@ -376,10 +393,11 @@ impl<'a, 'de> Inside<'a, 'de> {
         Ok(Inside { json, is_first: true, is_closed: false })
     }
 
+    /// True when it was read to its closing bracket.
     #[inline]
-    fn leave<T>(self, value: T) -> Result<T> {
+    fn leave(self) -> bool {
         self.json.room += 1;
-        if self.is_closed { Ok(value) } else { Err(NotJson) }
+        self.is_closed
     }
 
     #[inline]

@@ -214,7 +214,7 @@ fn take(data: &[u8], seen: &mut Seen) -> Done<()> {
     if let Some(text) = chunk.choices.first().and_then(|choice| choice.delta.content.as_deref()) {
         seen.text(text);
     }
-    std::hint::black_box(chunk);
+    std::hint::black_box(&chunk);
     Ok(())
 }
 

@@ -28,7 +28,7 @@ fn request(model: &str, text: impl Into<String>) -> ChatRequest {
 fn take(chunk: ChatChunk, seen: &mut Seen) {
     seen.items += 1;
     seen.text(&chunk.text());
-    std::hint::black_box(chunk);
+    std::hint::black_box(&chunk);
 }
 
 impl Peer for Ours {
