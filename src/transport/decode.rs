@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
+use crate::transport::sse::decode_utf8;
 use crate::wire::halves::mend_whole;
 use crate::wire::json::Json;
 use crate::wire::{Read, Reply, Wire};
@@ -29,7 +30,7 @@ impl Whole {
 
     /// The body as text; JSON is UTF-8, and servers that break that rule lose single characters only.
     pub(crate) fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body))
+        decode_utf8(self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body))
     }
 
     /// A reply of this crate's types: lenient, but never an error in disguise.

@@ -304,7 +304,7 @@ fn value_of<'a>(name: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// Tries the strict reading first, as the lossy one has no shortcut for ASCII.
-fn decode_utf8(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn decode_utf8(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),

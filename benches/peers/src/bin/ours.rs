@@ -5,6 +5,7 @@ use std::any::Any;
 use bytes::Bytes;
 use futures::StreamExt;
 use openai_compatible::chat::{ChatChunk, ChatRequest, Message};
+use openai_compatible::embeddings::EmbeddingRequest;
 use openai_compatible::sse::Decoder;
 use openai_compatible::{Client, EventStream, FileSource, HttpError, RequestBody, ResponseBody};
 use peers::corpus::{self, Seen};
@@ -94,6 +95,18 @@ impl Peer for Ours {
         let reply = client.chat().create(&request).await.map_err(why)?;
         let mut seen = Seen { items: 1, ..Seen::new() };
         seen.text(&reply.text());
+        Ok(seen)
+    }
+
+    async fn embeddings(base: &str, model: &str, times: u64) -> Done {
+        let client = client(base)?;
+        let mut seen = Seen::new();
+        for _ in 0..times {
+            let format = if model.starts_with("base64") { "base64" } else { "float" };
+            let request = EmbeddingRequest::new(model, ["text"]).encoding_format(format);
+            let reply = client.embeddings().create(&request).await.map_err(why)?;
+            reply.data.iter().for_each(|item| corpus::see_vector(&mut seen, item.embedding.iter().copied()));
+        }
         Ok(seen)
     }
 
