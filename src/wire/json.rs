@@ -75,13 +75,14 @@ impl<'de> Json<'de> {
         }
     }
 
-    fn word(&mut self, word: &str) -> Result<()> {
-        match self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
-            true => {
-                self.at += word.len();
+    #[inline]
+    fn word<const N: usize>(&mut self, word: &[u8; N]) -> Result<()> {
+        match self.text.as_bytes().get(self.at..).and_then(|rest| rest.first_chunk::<N>()) {
+            Some(found) if found == word => {
+                self.at += N;
                 Ok(())
             }
-            false => Err(NotJson),
+            _ => Err(NotJson),
         }
     }
 
@@ -169,7 +170,7 @@ impl<'de> Json<'de> {
                     start += 4;
                     if (0xD800..0xDC00).contains(&unit) {
                         self.at = start;
-                        self.word("\\u")?;
+                        self.word(b"\\u")?;
                         let low = self.hex(start + 2)?;
                         start += 6;
                         let low = low.checked_sub(0xDC00).filter(|low| *low < 0x400).ok_or(NotJson)?;
@@ -193,14 +194,17 @@ impl<'de> Json<'de> {
     #[inline]
     fn digits(&mut self, number: &mut u64) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let (mut sum, mut digits) = (*number, 0);
         for byte in rest {
             let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
                 break;
             }
-            *number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
-            self.at += 1;
+            sum = sum.wrapping_mul(10).wrapping_add(u64::from(digit));
+            digits += 1;
         }
+        *number = sum;
+        self.at += digits;
     }
 
     #[inline]
@@ -322,7 +326,7 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
             },
             b'0'..=b'9' | b'-' => self.number(visitor),
             b'n' => {
-                self.word("null")?;
+                self.word(b"null")?;
                 visitor.visit_unit()
             }
             b'{' => {
@@ -336,11 +340,11 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
                 if inside.leave() { value } else { Err(NotJson) }
             }
             b't' => {
-                self.word("true")?;
+                self.word(b"true")?;
                 visitor.visit_bool(true)
             }
             b'f' => {
-                self.word("false")?;
+                self.word(b"false")?;
                 visitor.visit_bool(false)
             }
             _ => Err(NotJson),
@@ -351,7 +355,7 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.peek()? {
             b'n' => {
-                self.word("null")?;
+                self.word(b"null")?;
                 visitor.visit_none()
             }
             _ => visitor.visit_some(self),
@@ -428,6 +432,14 @@ impl<'de> MapAccess<'de> for &mut Inside<'_, 'de> {
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        // The bulk of all members: no blanks between them.
+        let json = &mut *self.json;
+        if let Some([b',', b'"']) = json.text.as_bytes().get(json.at..json.at + 2) {
+            if !self.is_first && !self.is_closed {
+                json.at += 1;
+                return seed.deserialize(Name(json)).map(Some);
+            }
+        }
         match self.step(b'}')? {
             true if self.json.byte(self.json.at) == Some(b'"') => seed.deserialize(Name(self.json)).map(Some),
             true => Err(NotJson),
