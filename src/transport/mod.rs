@@ -247,6 +247,9 @@ impl Attempt<'_> {
                 whole.body = read_whole(&whole, &mut open, settings.max_reply_size).await?
             }
         }
+        if unread.is_some() {
+            whole.headers = detached(&whole.headers);
+        }
         Ok(Answer {
             whole,
             open: unread,
@@ -315,6 +318,22 @@ fn redirect(head: &::http::response::Parts, from: &str, origin: &url::Origin) ->
         return Err(Error::new(ErrorKind::Api, message).with_response(head.status, &head.headers));
     }
     Ok(Some(next.into()))
+}
+
+/// The same headers in memory of their own: those of a reply share the buffer that the connection reads into, which
+/// would have to be made anew for as long as a stream keeps its headers.
+fn detached(headers: &HeaderMap) -> HeaderMap {
+    let mut all = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    headers.values().for_each(|value| all.extend_from_slice(value.as_bytes()));
+    let mut all = all.freeze();
+    let copy = |(name, value): (&HeaderName, &HeaderValue)| {
+        let mut copy = HeaderValue::from_maybe_shared(all.split_to(value.len())).unwrap_or_else(|_| value.clone());
+        copy.set_sensitive(value.is_sensitive());
+        (name.clone(), copy)
+    };
+    let mut detached = HeaderMap::with_capacity(headers.len());
+    detached.extend(headers.iter().map(copy));
+    detached
 }
 
 async fn read_whole(whole: &Whole, open: &mut ResponseBody, limit: usize) -> Result<Bytes> {

@@ -10,7 +10,7 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use memchr::memchr2;
 
 /// Longest line that is copied out of the line buffer, which then serves the next line too. A
@@ -124,6 +124,7 @@ impl Decoder {
         loop {
             let unread = self.chunk.get(self.position..).unwrap_or_default();
             let Some(first) = unread.first() else {
+                // The read chunk is let go: it may be a small part of a large buffer.
                 self.position = 0;
                 self.chunk = self.queue.pop_front().unwrap_or_default();
                 if self.chunk.is_empty() {
@@ -135,7 +136,7 @@ impl Decoder {
                 self.position += 1;
                 continue;
             }
-            let length = memchr2(b'\n', b'\r', unread).unwrap_or(unread.len());
+            let length = line_length(unread);
             let (line, tail) = unread.split_at_checked(length).unwrap_or((unread, &[]));
             // Checked before any copy, so that a giant chunk is not buffered first.
             self.size = self.size.saturating_add(line.len());
@@ -148,7 +149,10 @@ impl Decoder {
             let end = self.position + line.len();
             let (line_end, ends_block) = match tail {
                 [] => {
-                    self.line.extend_from_slice(line);
+                    match line {
+                        [byte] => self.line.push(*byte),
+                        line => self.line.extend_from_slice(line),
+                    }
                     self.position = end;
                     continue;
                 }
@@ -164,7 +168,17 @@ impl Decoder {
             if ends_block && self.line.is_empty() && self.block.data.is_none() {
                 if let Some(value) = value_of(b"data", line) {
                     // The value is the end of the line, so the range lies within the chunk.
-                    let data = self.chunk.slice(end - value.len()..end);
+                    let range = end - value.len()..end;
+                    let data = if self.position == self.chunk.len() {
+                        // Nothing of the chunk is kept while its event is all that is left of it.
+                        self.position = 0;
+                        let mut data = mem::take(&mut self.chunk);
+                        data.truncate(range.end);
+                        data.advance(range.start);
+                        data
+                    } else {
+                        self.chunk.slice(range)
+                    };
                     self.size = 0;
                     self.block.past_start = true;
                     return Ok(Some(self.block.dispatch(data)));
@@ -293,6 +307,17 @@ impl Block {
     fn dispatch(&mut self, data: Bytes) -> Event {
         Event { event: self.event.take(), data, id: self.last_id.clone(), retry: self.retry.take() }
     }
+}
+
+/// Length of the line that begins here, as far as it is there.
+#[inline]
+fn line_length(bytes: &[u8]) -> usize {
+    let found = match bytes.len() {
+        // Not worth setting out with vectors.
+        0..16 => bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')),
+        _ => memchr2(b'\n', b'\r', bytes),
+    };
+    found.unwrap_or(bytes.len())
 }
 
 /// Returns the value, if `line` is a field of that name.

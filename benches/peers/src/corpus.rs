@@ -27,8 +27,30 @@ impl Seen {
 }
 
 const WORDS: [&str; 24] = [
-    " the", " river", " runs", ",", " and", " of", "\n\n", " **Danube**", " is", " long", "est", ".", " In", " Köln",
-    " it", " \"meets\"", " a", " second", " stream", " —", " from", " north", " to", " sea",
+    " the",
+    " river",
+    " runs",
+    ",",
+    " and",
+    " of",
+    "\n\n",
+    " **Danube**",
+    " is",
+    " long",
+    "est",
+    ".",
+    " In",
+    " Köln",
+    " it",
+    " \"meets\"",
+    " a",
+    " second",
+    " stream",
+    " —",
+    " from",
+    " north",
+    " to",
+    " sea",
 ];
 
 /// The text of the i-th chunk.

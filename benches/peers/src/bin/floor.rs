@@ -4,6 +4,7 @@ use std::any::Any;
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use peers::corpus::{self, Seen};
 use peers::measure;
 use peers::rows::{Done, Peer, why};
@@ -171,8 +172,7 @@ struct Message<'a> {
 }
 
 fn request<'a>(model: &'a str, text: &'a str, stream: Option<bool>) -> Request<'a> {
-    let messages =
-        vec![Message { role: "system", content: corpus::SYSTEM }, Message { role: "user", content: text }];
+    let messages = vec![Message { role: "system", content: corpus::SYSTEM }, Message { role: "user", content: text }];
     Request { model, messages, temperature: Some(0.2), stream }
 }
 
@@ -239,14 +239,22 @@ impl Peer for Floor {
     async fn decode(pieces: &'static [Bytes]) -> Done {
         let mut seen = Seen::new();
         let mut scanner = Scanner::default();
-        for piece in pieces {
-            scanner.feed(piece, |data| take(data, &mut seen))?;
+        // Boxed, as the body of a reply is.
+        let mut pieces: BoxStream<'static, Done<Bytes>> =
+            futures::stream::iter(pieces).map(|piece| Ok(piece.clone())).boxed();
+        while let Some(piece) = pieces.next().await {
+            scanner.feed(&piece?, |data| take(data, &mut seen))?;
         }
         Ok(seen)
     }
 
     async fn decode_sync(pieces: &'static [Bytes]) -> Done {
-        Self::decode(pieces).await
+        let mut seen = Seen::new();
+        let mut scanner = Scanner::default();
+        for piece in pieces {
+            scanner.feed(piece, |data| take(data, &mut seen))?;
+        }
+        Ok(seen)
     }
 
     async fn stream(base: &str, model: &str, times: u64) -> Done {
@@ -337,8 +345,7 @@ impl Peer for Floor {
     }
 
     async fn download(base: &str, id: &str) -> Done {
-        let response =
-            reqwest::Client::new().get(format!("{base}/files/{id}/content")).send().await.map_err(why)?;
+        let response = reqwest::Client::new().get(format!("{base}/files/{id}/content")).send().await.map_err(why)?;
         let mut pieces = response.bytes_stream();
         let mut seen = Seen { items: 1, size: 0, hash: 0 };
         while let Some(piece) = pieces.next().await {

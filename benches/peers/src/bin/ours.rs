@@ -150,4 +150,3 @@ async fn first_chunk(client: &Client, model: &str) -> Done<EventStream<ChatChunk
     chunks.try_next().await.map_err(why)?.ok_or("ended early")?;
     Ok(chunks)
 }
-

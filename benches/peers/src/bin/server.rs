@@ -5,8 +5,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use peers::corpus;
@@ -71,8 +71,7 @@ fn serve(stream: TcpStream) -> std::io::Result<()> {
             }
             ("flood", _) => {
                 FLOODED.store(0, Relaxed);
-                let piece: Vec<u8> =
-                    corpus::events(40)[1..31].iter().flat_map(|event| framed(event)).collect();
+                let piece: Vec<u8> = corpus::events(40)[1..31].iter().flat_map(|event| framed(event)).collect();
                 writer.write_all(STREAM_HEAD.as_bytes())?;
                 while writer.write_all(&piece).is_ok() {
                     FLOODED.fetch_add(piece.len() as u64, Relaxed);
@@ -80,8 +79,7 @@ fn serve(stream: TcpStream) -> std::io::Result<()> {
                 return Ok(());
             }
             (kind @ ("floats" | "base64"), n) => {
-                let reply =
-                    made(&model, || corpus::embeddings(n.parse().unwrap_or(0), kind == "base64").into_bytes());
+                let reply = made(&model, || corpus::embeddings(n.parse().unwrap_or(0), kind == "base64").into_bytes());
                 json(&mut writer, &reply)?;
             }
             _ => json(&mut writer, corpus::COMPLETION.as_bytes())?,
@@ -126,9 +124,7 @@ fn json(writer: &mut TcpStream, body: &[u8]) -> std::io::Result<()> {
 }
 
 fn download(writer: &mut TcpStream, length: u64) -> std::io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n"
-    );
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n");
     writer.write_all(head.as_bytes())?;
     let piece = vec![b'x'; 256 << 10];
     let mut left = length;
@@ -219,4 +215,3 @@ fn model_of(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&rest[..rest.len().min(80)]).into_owned();
     text.split('"').nth(1).unwrap_or_default().to_owned()
 }
-

@@ -68,6 +68,13 @@ const ROWS: &[Row] = &[
         compare: Compare::Ratio,
     },
     Row {
+        key: "decode-bytes-sync",
+        title: "the same, decoder and types alone",
+        target: "",
+        measure: |bench, client| bench.decode(client, "decode-bytes-sync", 1, 2),
+        compare: Compare::Ratio,
+    },
+    Row {
         key: "giant",
         title: "one event of 8 MB in 16 KiB pieces (instructions; time; growth exponent from 4 to 8 MB)",
         target: "≤ 1.2, exponent ≤ 1.05",
@@ -359,8 +366,7 @@ impl Drop for Server {
 }
 
 fn start_server(binaries: &Path) -> (Server, String) {
-    let mut child =
-        Command::new(binaries.join("server")).stdout(Stdio::piped()).spawn().expect("the server starts");
+    let mut child = Command::new(binaries.join("server")).stdout(Stdio::piped()).spawn().expect("the server starts");
     let mut port = String::new();
     BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut port).expect("its port");
     (Server(child), format!("http://127.0.0.1:{}/v1", port.trim()))
