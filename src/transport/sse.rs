@@ -17,6 +17,9 @@ use memchr::memchr2;
 /// longer line takes the buffer with it, so that one giant event does not leave a giant buffer.
 const MAX_COPIED_LINE: usize = 4 << 10;
 
+/// Pieces under this size are not worth setting out for with vectors.
+const SMALL: usize = 16;
+
 /// One server-sent event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -104,12 +107,29 @@ impl Decoder {
         if bytes.is_empty() || self.too_large {
             return;
         }
+        if bytes.len() < SMALL && self.chunk.is_empty() && !self.after_cr && self.continue_line(&bytes) {
+            return;
+        }
         if self.position < self.chunk.len() {
             self.queue.push_back(bytes);
         } else {
             self.chunk = bytes;
             self.position = 0;
         }
+    }
+
+    /// Takes a piece that ends no line: the bulk of what comes byte by byte.
+    fn continue_line(&mut self, piece: &[u8]) -> bool {
+        let size = self.size.saturating_add(piece.len());
+        let fits = size <= self.limit && line_length(piece) == piece.len();
+        if fits {
+            self.size = size;
+            match piece {
+                [byte] => self.line.push(*byte),
+                piece => self.line.extend_from_slice(piece),
+            }
+        }
+        fits
     }
 
     /// Returns the next complete event. `None` means that more bytes are needed.
@@ -125,11 +145,12 @@ impl Decoder {
             let unread = self.chunk.get(self.position..).unwrap_or_default();
             let Some(first) = unread.first() else {
                 // The read chunk is let go: it may be a small part of a large buffer.
-                self.position = 0;
-                self.chunk = self.queue.pop_front().unwrap_or_default();
-                if self.chunk.is_empty() {
-                    return Ok(None);
+                if !self.chunk.is_empty() {
+                    self.position = 0;
+                    self.chunk = Bytes::new();
                 }
+                let Some(next) = self.queue.pop_front() else { return Ok(None) };
+                self.chunk = next;
                 continue;
             };
             if mem::take(&mut self.after_cr) && *first == b'\n' {
@@ -149,10 +170,7 @@ impl Decoder {
             let end = self.position + line.len();
             let (line_end, ends_block) = match tail {
                 [] => {
-                    match line {
-                        [byte] => self.line.push(*byte),
-                        line => self.line.extend_from_slice(line),
-                    }
+                    self.line.extend_from_slice(line);
                     self.position = end;
                     continue;
                 }
@@ -313,8 +331,7 @@ impl Block {
 #[inline]
 fn line_length(bytes: &[u8]) -> usize {
     let found = match bytes.len() {
-        // Not worth setting out with vectors.
-        0..16 => bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')),
+        0..SMALL => bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')),
         _ => memchr2(b'\n', b'\r', bytes),
     };
     found.unwrap_or(bytes.len())

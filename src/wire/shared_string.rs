@@ -48,16 +48,23 @@ fn shared(text: &str) -> SharedString {
     let start = (bytes.len() ^ usize::from(*last)) * WAYS % SLOTS;
     RECENT.with_borrow_mut(|recent| {
         let ways = recent.texts.get_mut(start..start + WAYS).unwrap_or_default();
-        if let Some(known) = ways.iter().flatten().find(|known| known.as_bytes() == bytes) {
-            return SharedString(Some(known.clone()));
-        }
-        let text: Arc<str> = Arc::from(text);
-        recent.next += 1;
-        if let Some(way) = ways.get_mut(recent.next % WAYS) {
-            *way = Some(text.clone());
-        }
-        SharedString(Some(text))
+        let known = ways.iter().flatten().find(|known| known.as_bytes() == bytes);
+        SharedString(Some(match known {
+            Some(known) => known.clone(),
+            None => remember(ways, &mut recent.next, text),
+        }))
     })
+}
+
+#[cold]
+#[inline(never)]
+fn remember(ways: &mut [Option<Arc<str>>], next: &mut usize, text: &str) -> Arc<str> {
+    let text: Arc<str> = Arc::from(text);
+    *next = next.wrapping_add(1);
+    if let Some(way) = ways.get_mut(*next % WAYS) {
+        *way = Some(text.clone());
+    }
+    text
 }
 
 impl From<&str> for SharedString {
