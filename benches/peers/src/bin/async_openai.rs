@@ -5,7 +5,7 @@ use std::any::Any;
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;
 use async_openai::error::OpenAIError;
-use async_openai::executor::HttpRequestFactory;
+use async_openai::middleware::HttpRequestFactory;
 use async_openai::types::InputSource;
 use async_openai::types::chat::{
     ChatCompletionRequestSystemMessageArgs, ChatCompletionRequestUserMessageArgs, ChatCompletionResponseStream,
@@ -133,7 +133,7 @@ impl Peer for AsyncOpenai {
         let file = FileInput { source: InputSource::Path { path: path.into() } };
         let request = CreateFileRequest { file, purpose: FilePurpose::Batch, expires_after: None };
         let reply = client(base).files().create(request).await.map_err(why)?;
-        Ok(Seen { items: 1, size: u64::from(reply.bytes), hash: 0 })
+        Ok(Seen { items: 1, size: u64::from(reply.bytes.unwrap_or(0)), hash: 0 })
     }
 
     async fn download(base: &str, id: &str) -> Done {
