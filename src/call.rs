@@ -137,17 +137,26 @@ impl<T> Call<T> {
         Call { client: self.client, request: self.request, options: self.options, expect, decode }
     }
 
-    async fn run(self) -> Result<(T, Answer)> {
-        let asked = Asked { client: self.client, request: self.request?, options: self.options };
-        let mut trace = Trace::start(&asked);
-        let mut answer = trace.over(send(asked, self.expect)).await.inspect_err(|error| trace.fail(error))?;
-        trace.answered(&answer);
-        answer.trace = trace;
-        match (self.decode)(&mut answer) {
-            Ok(value) => Ok((value, answer)),
-            Err(error) => {
-                answer.trace.fail(&error);
-                Err(error.redact(&answer.whole.secrets).with_attempts(answer.attempts))
+    /// Boxed here, so that the road's state is moved as little as can be.
+    fn run<U>(self, finish: fn(T, Answer) -> U) -> impl Future<Output = Result<U>> + Send
+    where
+        T: 'static,
+    {
+        let Call { client, request, options, expect, decode } = self;
+        let asked = request.map(|request| Box::new(Asked { client, request, options }));
+        async move {
+            let asked = asked?;
+            let mut trace = Trace::start(&asked);
+            let mut answer = trace.over(send(&asked, expect)).await.inspect_err(|error| trace.fail(error))?;
+            answer.asked = Some(asked);
+            trace.answered(&answer);
+            answer.trace = trace;
+            match decode(&mut answer) {
+                Ok(value) => Ok(finish(value, answer)),
+                Err(error) => {
+                    answer.trace.fail(&error);
+                    Err(error.redact(&answer.whole.secrets).with_attempts(answer.attempts))
+                }
             }
         }
     }
@@ -156,9 +165,11 @@ impl<T> Call<T> {
 impl<T: 'static> Call<T> {
     /// Sends the call and gives the value with what came around it: status, headers, request id, rate limits, body.
     pub async fn with_response(self) -> Result<Response<T>> {
-        let (value, answer) = self.run().await?;
-        let Answer { whole: Whole { status, headers, body, .. }, attempts, elapsed, .. } = answer;
-        Ok(Response { value, status, headers, body, attempts, elapsed })
+        let response = self.run(|value, answer| {
+            let Answer { whole: Whole { status, headers, body, .. }, attempts, elapsed, .. } = answer;
+            Response { value, status, headers, body, attempts, elapsed }
+        });
+        response.await
     }
 }
 
@@ -187,7 +198,7 @@ impl<T: 'static> IntoFuture for Call<T> {
     type IntoFuture = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async { Ok(self.run().await?.0) })
+        Box::pin(self.run(|value, _| value))
     }
 }
 

@@ -35,21 +35,29 @@ macro_rules! wire {
 
         impl $crate::wire::Wire for $name {
             fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
-                struct Object;
-                impl<'de> serde::de::Visitor<'de> for Object {
-                    type Value = $crate::wire::Read<$name>;
+                let mut this = <$name as $crate::wire::Wire>::blank();
+                Ok(<$name as $crate::wire::Wire>::read_into(&mut this, deserializer)?.map(|()| this))
+            }
+
+            fn read_into<'de, D: serde::Deserializer<'de>>(
+                place: &mut Self,
+                deserializer: D,
+            ) -> Result<$crate::wire::Read<()>, D::Error> {
+                struct Object<'a>(&'a mut $name);
+                impl<'de> serde::de::Visitor<'de> for Object<'_> {
+                    type Value = $crate::wire::Read<()>;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("an object")
                     }
 
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                        let mut this = <$name as $crate::wire::Wire>::blank();
+                        let this = self.0;
                         while let Some(key) = map.next_key_seed($crate::wire::Key)? {
                             match &*key {
                                 $( wire!(@name $field $($wire)?) => {
-                                    let read = map.next_value_seed(wire!(@seed $ty $(, $how $(, $by)?)?))?;
-                                    if let Some(odd) = read.put(&mut this.$field) {
+                                    let beside = wire!(@read map, this.$field, $ty $(, $how $(, $by)?)?);
+                                    if let Some(odd) = beside {
                                         this.extra.insert(key, odd);
                                     }
                                 } )*
@@ -59,11 +67,12 @@ macro_rules! wire {
                                 }
                             }
                         }
-                        Ok($crate::wire::Read::Value(this))
+                        Ok($crate::wire::Read::Value(()))
                     }
 
                     fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
-                        Ok($crate::wire::Read::Value(<$name as $crate::wire::Wire>::blank()))
+                        *self.0 = <$name as $crate::wire::Wire>::blank();
+                        Ok($crate::wire::Read::Value(()))
                     }
 
                     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
@@ -90,7 +99,7 @@ macro_rules! wire {
                         Ok($crate::wire::Read::Odd(v.into()))
                     }
                 }
-                deserializer.deserialize_any(Object)
+                deserializer.deserialize_any(Object(place))
             }
 
             fn blank() -> Self {
@@ -159,10 +168,15 @@ macro_rules! wire {
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $wire:literal) => { $wire };
 
-    (@seed $ty:ty) => { $crate::wire::Seed::<$ty>::new() };
-    (@seed $ty:ty, by, $by:path) => { $crate::wire::SeedWith($by) };
-    (@seed $ty:ty, then, $then:path) => { $crate::wire::SeedThen::<$ty>($then) };
-    (@seed $ty:ty, $how:ident) => { $crate::wire::Seed::<$ty>::new() };
+    (@read $map:ident, $this:ident . $field:ident, $ty:ty, by, $by:path) => {
+        $map.next_value_seed($crate::wire::SeedWith($by))?.put(&mut $this.$field)
+    };
+    (@read $map:ident, $this:ident . $field:ident, $ty:ty, then, $then:path) => {
+        $map.next_value_seed($crate::wire::SeedThen::<$ty>($then))?.put(&mut $this.$field)
+    };
+    (@read $map:ident, $this:ident . $field:ident, $ty:ty $(, $how:ident)?) => {
+        $map.next_value_seed($crate::wire::Field(&mut $this.$field))?.beside()
+    };
 
     (@written $this:ident . $field:ident, $ty:ty, always) => { true };
     (@written $this:ident . $field:ident, $ty:ty, by) => { true };

@@ -177,7 +177,7 @@ fn decode_page<T: Item>(answer: &mut Answer) -> Result<Page<T>> {
     page.next = match (cursor, answer.asked.take()) {
         (Some(cursor), Some(asked)) => {
             let cursor = cursor.to_owned();
-            Some(Box::new(Next { asked, cursor, seen: HashSet::new() }))
+            Some(Box::new(Next { asked: *asked, cursor, seen: HashSet::new() }))
         }
         _ => None,
     };

@@ -373,7 +373,7 @@ impl<T> EventStream<T> {
 
     /// The next item; `None` at the end.
     pub async fn try_next(&mut self) -> Result<Option<T>> {
-        std::future::poll_fn(|context| self.poll_item(context)).await.transpose()
+        std::future::poll_fn(|context| self.poll_item(context)).await
     }
 
     /// Gives an item back, to be read next.
@@ -381,9 +381,9 @@ impl<T> EventStream<T> {
         self.unread = Some(Box::new(item));
     }
 
-    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<T>>> {
         if let Some(item) = self.unread.take() {
-            return Poll::Ready(Some(Ok(*item)));
+            return Poll::Ready(Ok(Some(*item)));
         }
         let error = loop {
             if let Some(error) = self.reader.failed.take() {
@@ -392,7 +392,7 @@ impl<T> EventStream<T> {
             let step = match ready!(self.reader.poll(context)) {
                 None => {
                     self.reader.trace.end();
-                    return Poll::Ready(None);
+                    return Poll::Ready(Ok(None));
                 }
                 Some(Err(error)) => break error,
                 Some(Ok(Raw::Event(event))) => {
@@ -408,10 +408,10 @@ impl<T> EventStream<T> {
                 self.reader.waiting_since = None;
             }
             match step {
-                Step::Item(item) => return Poll::Ready(Some(Ok(item))),
+                Step::Item(item) => return Poll::Ready(Ok(Some(item))),
                 Step::ItemThenError(item, error) => {
                     self.reader.failed = Some(error);
-                    return Poll::Ready(Some(Ok(item)));
+                    return Poll::Ready(Ok(Some(item)));
                 }
                 Step::Error(error) => break error,
                 Step::Skip | Step::Ping => {}
@@ -421,7 +421,7 @@ impl<T> EventStream<T> {
         self.reader.close();
         self.reader.decoder = Decoder::new();
         let error = error.redact(&self.reader.whole.secrets).with_attempts(self.reader.attempts);
-        Poll::Ready(Some(Err(error)))
+        Poll::Ready(Err(error))
     }
 }
 
@@ -429,7 +429,7 @@ impl<T> Stream for EventStream<T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_item(context)
+        self.poll_item(context).map(Result::transpose)
     }
 }
 

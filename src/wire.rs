@@ -26,6 +26,7 @@ use serde_json::Value;
 
 mod extra;
 pub(crate) mod halves;
+pub(crate) mod json;
 #[cfg(test)]
 pub(crate) mod proof;
 mod shared_string;
@@ -55,16 +56,16 @@ impl<T> Read<T> {
 
     /// Puts what fits into the field; gives back what the struct keeps beside it.
     pub(crate) fn put(self, field: &mut T) -> Option<Value> {
+        self.map(|value| *field = value).beside()
+    }
+}
+
+impl Read<()> {
+    /// What the struct keeps beside the field.
+    pub(crate) fn beside(self) -> Option<Value> {
         match self {
-            Read::Value(value) => {
-                *field = value;
-                None
-            }
-            Read::Odd(odd) => Some(odd),
-            Read::Part(value, whole) => {
-                *field = value;
-                Some(whole)
-            }
+            Read::Value(()) => None,
+            Read::Odd(odd) | Read::Part((), odd) => Some(odd),
         }
     }
 }
@@ -75,6 +76,11 @@ impl<T> Read<T> {
 pub trait Wire: Sized {
     /// Reads one value.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error>;
+
+    /// Reads one value into a place that holds the blank: large structs are not moved then.
+    fn read_into<'de, D: Deserializer<'de>>(place: &mut Self, deserializer: D) -> Result<Read<()>, D::Error> {
+        Ok(Self::read(deserializer)?.map(|value| *place = value))
+    }
 
     /// The value of a member that is missing or null.
     fn blank() -> Self;
@@ -129,8 +135,37 @@ impl<T> Seed<T> {
 impl<'de, T: Wire> DeserializeSeed<'de> for Seed<T> {
     type Value = Read<T>;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read<T>, D::Error> {
         T::read(deserializer)
+    }
+}
+
+/// Reads a [`Wire`] type into its field.
+pub(crate) struct Field<'a, T>(pub(crate) &'a mut T);
+
+impl<'de, T: Wire> DeserializeSeed<'de> for Field<'_, T> {
+    type Value = Read<()>;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read<()>, D::Error> {
+        T::read_into(self.0, deserializer)
+    }
+}
+
+/// Reads a [`Wire`] type into a new entry of a list.
+struct Push<'a, T>(&'a mut Vec<T>);
+
+impl<'de, T: Wire> DeserializeSeed<'de> for Push<'_, T> {
+    type Value = Read<()>;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read<()>, D::Error> {
+        self.0.push(T::blank());
+        match self.0.last_mut() {
+            Some(place) => T::read_into(place, deserializer),
+            None => Ok(Read::Value(())),
+        }
     }
 }
 
@@ -165,6 +200,7 @@ pub(crate) struct Key;
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Cow<'de, str>;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
@@ -415,8 +451,13 @@ impl<T: Wire + Serialize> Wire for Vec<T> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut items = Vec::new();
                 let mut whole = None;
-                while let Some(item) = seq.next_element_seed(Seed::<T>::new())? {
-                    keep(&mut items, &mut whole, item)?;
+                while let Some(read) = seq.next_element_seed(Push(&mut items))? {
+                    if whole.is_none() && matches!(read, Read::Value(())) {
+                        continue;
+                    }
+                    if let Some(item) = items.pop() {
+                        keep(&mut items, &mut whole, read.map(|()| item))?;
+                    }
                 }
                 Ok(in_part(items, whole))
             }

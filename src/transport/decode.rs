@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
+use crate::transport::sse::decode_utf8;
 use crate::wire::halves::mend_whole;
+use crate::wire::json::Json;
 use crate::wire::{Read, Reply, Wire};
 
 /// A whole reply.
@@ -28,7 +30,7 @@ impl Whole {
 
     /// The body as text; JSON is UTF-8, and servers that break that rule lose single characters only.
     pub(crate) fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body))
+        decode_utf8(self.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&self.body))
     }
 
     /// A reply of this crate's types: lenient, but never an error in disguise.
@@ -107,11 +109,22 @@ impl Whole {
     }
 }
 
+#[inline]
 pub(crate) fn read<T: Wire>(text: &str) -> serde_json::Result<Read<T>> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = T::read(&mut deserializer)?;
-    deserializer.end()?;
-    Ok(value)
+    let mut json = Json::new(text);
+    match T::read(&mut json) {
+        Ok(value) if json.is_at_end() => Ok(value),
+        _ => Err(why_not(text)),
+    }
+}
+
+/// What is wrong with a text that is not JSON.
+#[cold]
+fn why_not(text: &str) -> serde_json::Error {
+    match serde_json::from_str::<Value>(text) {
+        Err(error) => error,
+        Ok(_) => serde::de::Error::custom("a part of it cannot be read"),
+    }
 }
 
 /// Decodes JSON; where characters cut in half stand in the way, once more without them.

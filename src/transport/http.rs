@@ -264,17 +264,34 @@ impl HttpService for reqwest::Client {
         &self,
         request: http::Request<RequestBody>,
     ) -> BoxFuture<'static, Result<http::Response<ResponseBody>, HttpError>> {
-        let request = request.map(|body| match body.0 {
+        let (head, body) = request.into_parts();
+        let body = match body.0 {
             Outgoing::Empty => reqwest::Body::default(),
             Outgoing::Whole(bytes) => reqwest::Body::from(bytes),
             streamed => reqwest::Body::wrap(RequestBody(streamed)),
+        };
+        let sent = url_of(&head.uri).map(|url| {
+            let mut request = reqwest::Request::new(head.method, url);
+            *request.headers_mut() = head.headers;
+            *request.version_mut() = head.version;
+            *request.body_mut() = Some(body);
+            self.execute(request)
         });
-        let sent = reqwest::Request::try_from(request).map(|request| self.execute(request));
         Box::pin(async move {
-            let response = sent.map_err(from_reqwest)?.await.map_err(from_reqwest)?;
+            let response = sent?.await.map_err(from_reqwest)?;
             Ok(http::Response::from(response).map(|body| ResponseBody(Incoming::Reqwest(body))))
         })
     }
+}
+
+fn url_of(uri: &http::Uri) -> Result<reqwest::Url, HttpError> {
+    let parts = [
+        uri.scheme_str().unwrap_or_default(),
+        "://",
+        uri.authority().map_or("", |authority| authority.as_str()),
+        uri.path_and_query().map_or("", |path| path.as_str()),
+    ];
+    reqwest::Url::parse(&parts.concat()).map_err(|error| HttpError::new(HttpErrorKind::Config, error))
 }
 
 fn from_reqwest(error: reqwest::Error) -> HttpError {

@@ -56,7 +56,7 @@ pub(crate) struct Answer {
     /// The unread body, unless the road has read it.
     pub(crate) open: Option<ResponseBody>,
     /// What this is the answer to.
-    pub(crate) asked: Option<Asked>,
+    pub(crate) asked: Option<Box<Asked>>,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
     pub(crate) idle_timeout: Duration,
@@ -99,8 +99,8 @@ const ERROR_BODY_WAIT: Duration = Duration::from_secs(5);
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Sends a request until it succeeds or the rules say stop.
-pub(crate) async fn send(asked: Asked, expect: Expect) -> Result<Answer> {
-    let Asked { client, request, options } = &asked;
+pub(crate) async fn send(asked: &Asked, expect: Expect) -> Result<Answer> {
+    let Asked { client, request, options } = asked;
     let settings = client.settings();
     let started = Instant::now();
     let query = options.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -120,10 +120,11 @@ pub(crate) async fn send(asked: Asked, expect: Expect) -> Result<Answer> {
     };
     loop {
         let failure = match attempt.run().await {
-            Ok(answer) => {
-                let attempts = attempt.retries + 1;
-                trace::attempt(attempts, Ok(answer.whole.status));
-                return Ok(Answer { attempts, elapsed: started.elapsed(), asked: Some(asked), ..answer });
+            Ok(mut answer) => {
+                answer.attempts = attempt.retries + 1;
+                answer.elapsed = started.elapsed();
+                trace::attempt(answer.attempts, Ok(answer.whole.status));
+                return Ok(answer);
             }
             Err(failure) => failure,
         };
@@ -177,29 +178,38 @@ impl Attempt<'_> {
         result.map_err(|failure| Failure { error: failure.error.redact(&self.secrets), ..failure })
     }
 
-    async fn exchange(&mut self, end: Instant) -> Result<Answer, Failure> {
-        let settings = self.settings;
-        let mut headers = settings.headers.clone();
-        if let Some(key) = settings.authorize(&mut headers).await? {
+    /// The headers but those of the body.
+    async fn headers(&mut self) -> Result<HeaderMap> {
+        let mut headers = self.settings.headers.clone();
+        if let Some(key) = self.settings.authorize(&mut headers).await? {
             self.secrets = self.secrets.with_key(&key);
         }
-        headers.insert(RETRY_COUNT, HeaderValue::from(self.retries));
+        headers.insert(
+            RETRY_COUNT,
+            match self.retries {
+                0 => HeaderValue::from_static("0"),
+                retries => HeaderValue::from(retries),
+            },
+        );
         // The call's own headers win: an `authorization` given there replaces the key.
         for (name, value) in &self.options.headers {
             headers.insert(name, value.clone());
         }
+        Ok(headers)
+    }
+
+    async fn exchange(&mut self, end: Instant) -> Result<Answer, Failure> {
+        let settings = self.settings;
         let mut method = self.request.method.clone();
         let mut body = self.request.body.clone();
         let mut target = settings.target(self.request, &self.options.query);
         let mut hops = 0;
         let (head, mut open) = loop {
             let (content, content_type) = body.build().await?;
-            let mut headers = headers.clone();
+            let mut headers = self.headers().await?;
             match content_type {
                 Some(content_type) => {
-                    let value = HeaderValue::try_from(&*content_type)
-                        .map_err(|_| Error::config("the content type holds a character that no header may hold"))?;
-                    headers.entry(CONTENT_TYPE).or_insert(value);
+                    headers.entry(CONTENT_TYPE).or_insert(content_type);
                 }
                 None => drop(headers.remove(CONTENT_LENGTH)),
             }
@@ -243,6 +253,9 @@ impl Attempt<'_> {
             Expect::Whole | Expect::Media => {
                 whole.body = read_whole(&whole, &mut open, settings.max_reply_size).await?
             }
+        }
+        if unread.is_some() {
+            whole.headers = detached(&whole.headers);
         }
         Ok(Answer {
             whole,
@@ -313,6 +326,22 @@ fn redirect(head: &::http::response::Parts, from: &str, origin: &url::Origin) ->
         return Err(Error::new(ErrorKind::Api, message).with_response(head.status, &head.headers));
     }
     Ok(Some(next.into()))
+}
+
+/// The same headers in memory of their own: those of a reply share the buffer that the connection reads into, which
+/// would have to be made anew for as long as a stream keeps its headers.
+fn detached(headers: &HeaderMap) -> HeaderMap {
+    let mut all = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    headers.values().for_each(|value| all.extend_from_slice(value.as_bytes()));
+    let mut all = all.freeze();
+    let copy = |(name, value): (&HeaderName, &HeaderValue)| {
+        let mut copy = HeaderValue::from_maybe_shared(all.split_to(value.len())).unwrap_or_else(|_| value.clone());
+        copy.set_sensitive(value.is_sensitive());
+        (name.clone(), copy)
+    };
+    let mut detached = HeaderMap::with_capacity(headers.len());
+    detached.extend(headers.iter().map(copy));
+    detached
 }
 
 async fn read_whole(whole: &Whole, open: &mut ResponseBody, limit: usize) -> Result<Bytes> {

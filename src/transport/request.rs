@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderValue, Method};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use url::Url;
@@ -77,13 +77,17 @@ impl Body {
         }
     }
 
-    pub(crate) async fn build(&self) -> Result<(RequestBody, Option<Cow<'static, str>>)> {
+    /// The body and its content type.
+    pub(crate) async fn build(&self) -> Result<(RequestBody, Option<HeaderValue>)> {
         Ok(match self {
             Body::Empty => (RequestBody::default(), None),
-            Body::Json(json) => (json.clone().into(), Some("application/json".into())),
+            Body::Json(json) => (json.clone().into(), Some(HeaderValue::from_static("application/json"))),
             Body::Form(form) => {
-                let (body, content_type) = form.build().await?;
-                (body, Some(content_type.into()))
+                // Large and rare: its state would make that of every call larger.
+                let (body, content_type) = Box::pin(form.build()).await?;
+                let content_type = HeaderValue::try_from(content_type)
+                    .map_err(|_| Error::config("the content type holds a character that no header may hold"))?;
+                (body, Some(content_type))
             }
         })
     }

@@ -10,12 +10,15 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use memchr::memchr2;
 
 /// Longest line that is copied out of the line buffer, which then serves the next line too. A
 /// longer line takes the buffer with it, so that one giant event does not leave a giant buffer.
 const MAX_COPIED_LINE: usize = 4 << 10;
+
+/// Pieces under this size are not worth setting out for with vectors.
+const SMALL: usize = 16;
 
 /// One server-sent event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,12 +107,29 @@ impl Decoder {
         if bytes.is_empty() || self.too_large {
             return;
         }
+        if bytes.len() < SMALL && self.chunk.is_empty() && !self.after_cr && self.continue_line(&bytes) {
+            return;
+        }
         if self.position < self.chunk.len() {
             self.queue.push_back(bytes);
         } else {
             self.chunk = bytes;
             self.position = 0;
         }
+    }
+
+    /// Takes a piece that ends no line: the bulk of what comes byte by byte.
+    fn continue_line(&mut self, piece: &[u8]) -> bool {
+        let size = self.size.saturating_add(piece.len());
+        let fits = size <= self.limit && line_length(piece) == piece.len();
+        if fits {
+            self.size = size;
+            match piece {
+                [byte] => self.line.push(*byte),
+                piece => self.line.extend_from_slice(piece),
+            }
+        }
+        fits
     }
 
     /// Returns the next complete event. `None` means that more bytes are needed.
@@ -124,18 +144,20 @@ impl Decoder {
         loop {
             let unread = self.chunk.get(self.position..).unwrap_or_default();
             let Some(first) = unread.first() else {
-                self.position = 0;
-                self.chunk = self.queue.pop_front().unwrap_or_default();
-                if self.chunk.is_empty() {
-                    return Ok(None);
+                // The read chunk is let go: it may be a small part of a large buffer.
+                if !self.chunk.is_empty() {
+                    self.position = 0;
+                    self.chunk = Bytes::new();
                 }
+                let Some(next) = self.queue.pop_front() else { return Ok(None) };
+                self.chunk = next;
                 continue;
             };
             if mem::take(&mut self.after_cr) && *first == b'\n' {
                 self.position += 1;
                 continue;
             }
-            let length = memchr2(b'\n', b'\r', unread).unwrap_or(unread.len());
+            let length = line_length(unread);
             let (line, tail) = unread.split_at_checked(length).unwrap_or((unread, &[]));
             // Checked before any copy, so that a giant chunk is not buffered first.
             self.size = self.size.saturating_add(line.len());
@@ -164,7 +186,17 @@ impl Decoder {
             if ends_block && self.line.is_empty() && self.block.data.is_none() {
                 if let Some(value) = value_of(b"data", line) {
                     // The value is the end of the line, so the range lies within the chunk.
-                    let data = self.chunk.slice(end - value.len()..end);
+                    let range = end - value.len()..end;
+                    let data = if self.position == self.chunk.len() {
+                        // Nothing of the chunk is kept while its event is all that is left of it.
+                        self.position = 0;
+                        let mut data = mem::take(&mut self.chunk);
+                        data.truncate(range.end);
+                        data.advance(range.start);
+                        data
+                    } else {
+                        self.chunk.slice(range)
+                    };
                     self.size = 0;
                     self.block.past_start = true;
                     return Ok(Some(self.block.dispatch(data)));
@@ -295,6 +327,16 @@ impl Block {
     }
 }
 
+/// Length of the line that begins here, as far as it is there.
+#[inline]
+fn line_length(bytes: &[u8]) -> usize {
+    let found = match bytes.len() {
+        0..SMALL => bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')),
+        _ => memchr2(b'\n', b'\r', bytes),
+    };
+    found.unwrap_or(bytes.len())
+}
+
 /// Returns the value, if `line` is a field of that name.
 fn value_of<'a>(name: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
     match line.strip_prefix(name)? {
@@ -304,7 +346,7 @@ fn value_of<'a>(name: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// Tries the strict reading first, as the lossy one has no shortcut for ASCII.
-fn decode_utf8(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn decode_utf8(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(bytes),

@@ -23,12 +23,20 @@ impl SharedString {
 }
 
 /// The last few texts of this thread: chunks of one stream repeat theirs, so that a look here saves an allocation.
-const SLOTS: usize = 16;
+struct Recent {
+    texts: [Option<Arc<str>>; SLOTS],
+    /// Which of the ways is given up next.
+    next: usize,
+}
+
+const SLOTS: usize = 32;
+/// Neighbours that a text may be kept in: texts of one stream must not push each other out.
+const WAYS: usize = 4;
 /// Longer texts do not repeat.
 const LONGEST: usize = 128;
 
 thread_local! {
-    static RECENT: RefCell<[Option<Arc<str>>; SLOTS]> = const { RefCell::new([const { None }; SLOTS]) };
+    static RECENT: RefCell<Recent> = const { RefCell::new(Recent { texts: [const { None }; SLOTS], next: 0 }) };
 }
 
 fn shared(text: &str) -> SharedString {
@@ -37,14 +45,26 @@ fn shared(text: &str) -> SharedString {
     if bytes.len() > LONGEST {
         return SharedString(Some(Arc::from(text)));
     }
+    let start = (bytes.len() ^ usize::from(*last)) * WAYS % SLOTS;
     RECENT.with_borrow_mut(|recent| {
-        let slot = recent.get_mut((bytes.len() ^ usize::from(*last)) % SLOTS);
-        match slot {
-            Some(Some(known)) if **known == *text => SharedString(Some(known.clone())),
-            Some(slot) => SharedString(Some(slot.insert(Arc::from(text)).clone())),
-            None => SharedString(Some(Arc::from(text))),
-        }
+        let ways = recent.texts.get_mut(start..start + WAYS).unwrap_or_default();
+        let known = ways.iter().flatten().find(|known| known.as_bytes() == bytes);
+        SharedString(Some(match known {
+            Some(known) => known.clone(),
+            None => remember(ways, &mut recent.next, text),
+        }))
     })
+}
+
+#[cold]
+#[inline(never)]
+fn remember(ways: &mut [Option<Arc<str>>], next: &mut usize, text: &str) -> Arc<str> {
+    let text: Arc<str> = Arc::from(text);
+    *next = next.wrapping_add(1);
+    if let Some(way) = ways.get_mut(*next % WAYS) {
+        *way = Some(text.clone());
+    }
+    text
 }
 
 impl From<&str> for SharedString {
