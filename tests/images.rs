@@ -219,6 +219,17 @@ async fn a_reply_tells_how_the_images_were_made() {
 }
 
 #[tokio::test]
+async fn a_reply_needs_images_or_the_moment_of_their_creation() {
+    let replies = [json!({ "created": 1 }), json!({ "created": 1, "error": { "message": "full" } }), json!({})];
+    let server = Server::start(replies.iter().map(Reply::ok_json)).await;
+    let images = client(&server).images();
+    assert_eq!(images.generate(ImageRequest::new("m", "A cat.")).await.unwrap().data, []);
+    for kind in [ErrorKind::Api, ErrorKind::Decode] {
+        assert_eq!(images.generate(ImageRequest::new("m", "A cat.")).await.unwrap_err().kind(), kind);
+    }
+}
+
+#[tokio::test]
 async fn replies_of_other_servers_are_read() {
     let server = Server::start([
         // xAI, an image held back
