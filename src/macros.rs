@@ -1,6 +1,6 @@
 //! The macros that write the wire types: `wire!` for structs, `open_enum!` for texts of a known set, `open_union!` for
-//! objects of several kinds, `text_or_tokens!` for prompts, `setters!` for the consuming setters of requests, `replies!`
-//! for root members.
+//! objects of several kinds, `text_or_tokens!` for prompts, `setters!` for the consuming setters of requests, `blank!` for
+//! options that begin empty, `replies!` for root members.
 
 /// A JSON object as a struct: public fields, lenient reading, unknown members kept in `extra`.
 ///
@@ -382,6 +382,24 @@ macro_rules! setters {
         }
         setters!(@one $($($rest)*)?);
     };
+}
+
+/// Options that begin empty: `new` and `Default`.
+macro_rules! blank {
+    ($($name:ident),* $(,)?) => {$(
+        impl $name {
+            /// Nothing set.
+            pub fn new() -> Self {
+                <$name as $crate::wire::Wire>::blank()
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name::new()
+            }
+        }
+    )*};
 }
 
 /// Objects of several kinds, told apart by a member: known variants and `Other`, which keeps all members.

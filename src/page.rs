@@ -89,6 +89,8 @@ setters! { ListRequest {
 /// # }
 /// ```
 pub struct Page<T> {
+    /// `list`; do not rely on it.
+    pub object: String,
     /// The items.
     pub data: Vec<T>,
     /// Id of the first item.
@@ -192,14 +194,14 @@ impl<T: Item> Call<Page<T>> {
     }
 
     pub(crate) fn list_query(self, request: &ListRequest) -> Self {
-        let mut call = self
-            .maybe_query("after", request.after.as_ref())
+        self.maybe_query("after", request.after.as_ref())
             .maybe_query("limit", request.limit)
-            .maybe_query("order", request.order.as_ref());
-        for (name, value) in request.extra.iter() {
-            call = call.query(name, crate::wire::query_text(value));
-        }
-        call
+            .maybe_query("order", request.order.as_ref())
+            .extra_query(&request.extra)
+    }
+
+    pub(crate) fn extra_query(self, extra: &Extra) -> Self {
+        extra.iter().fold(self, |call, (name, value)| call.query(name, crate::wire::query_text(value)))
     }
 }
 
@@ -262,6 +264,7 @@ impl<T: Item> Wire for Page<T> {
                 let mut page = Page::blank();
                 while let Some(key) = map.next_key_seed(Key)? {
                     let odd = match &*key {
+                        "object" => map.next_value_seed(Seed::new())?.put(&mut page.object),
                         "data" => map.next_value_seed(Seed::new())?.put(&mut page.data),
                         "first_id" => map.next_value_seed(Seed::new())?.put(&mut page.first_id),
                         "last_id" => map.next_value_seed(Seed::new())?.put(&mut page.last_id),
@@ -279,13 +282,24 @@ impl<T: Item> Wire for Page<T> {
     }
 
     fn blank() -> Self {
-        Page { data: Vec::new(), first_id: None, last_id: None, has_more: None, extra: Extra::new(), next: None }
+        Page {
+            object: String::new(),
+            data: Vec::new(),
+            first_id: None,
+            last_id: None,
+            has_more: None,
+            extra: Extra::new(),
+            next: None,
+        }
     }
 }
 
 impl<T: Serialize> Serialize for Page<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
+        if !self.object.is_empty() && !self.extra.contains_key("object") {
+            map.serialize_entry("object", &self.object)?;
+        }
         // What did not fit its field stands in `extra`, whole.
         if !self.extra.contains_key("data") {
             map.serialize_entry("data", &self.data)?;
@@ -315,6 +329,7 @@ impl<'de, T: Item> Deserialize<'de> for Page<T> {
 impl<T: Clone> Clone for Page<T> {
     fn clone(&self) -> Self {
         Page {
+            object: self.object.clone(),
             data: self.data.clone(),
             first_id: self.first_id.clone(),
             last_id: self.last_id.clone(),

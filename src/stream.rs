@@ -127,6 +127,7 @@ pub(crate) struct Reader {
     failed: Option<Error>,
     idle_timeout: Duration,
     attempts: u32,
+    turns: u32,
     /// When the wait for the next event began; the time that the caller takes does not count.
     waiting_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -146,8 +147,10 @@ enum Phase {
     Ended,
 }
 
-/// How long the end of the body may take behind the end mark: on most servers, it is the next packet.
-const DRAIN: Duration = Duration::from_millis(20);
+/// How often others get a turn behind the end mark, so that what has arrived can be handed on. Not a moment more: a
+/// server that ends its body late may close the connection right behind it (llama.cpp does), and a request that takes it
+/// then fails.
+const TURNS: u32 = 4;
 
 enum Raw {
     Event(Event),
@@ -168,6 +171,7 @@ impl Reader {
             failed: None,
             idle_timeout: answer.idle_timeout,
             attempts: answer.attempts,
+            turns: 0,
             waiting_since: None,
             timer: None,
             max_size: answer.max_event_size,
@@ -292,7 +296,7 @@ impl Reader {
         self.error(ErrorKind::Stream, "the server reports an error").with_api(api)
     }
 
-    /// Reads on for a moment; what stands behind the end mark does not count.
+    /// Reads on through what has arrived; what stands behind the end mark does not count.
     fn poll_drained(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(body) = &mut self.body else { return Poll::Ready(()) };
         // A server that goes on and on is left.
@@ -300,10 +304,12 @@ impl Reader {
             match Pin::new(&mut *body).poll_next(context) {
                 Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => {
-                    let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(DRAIN)));
-                    return timer.as_mut().poll(context);
+                Poll::Pending if self.turns < TURNS => {
+                    self.turns += 1;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
+                Poll::Pending => return Poll::Ready(()),
             }
         }
         Poll::Ready(())

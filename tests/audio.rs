@@ -1,17 +1,14 @@
 //! Speech and transcription: forms on the wire, each format of reply, events, voices.
 
-#[path = "support/multipart.rs"]
-mod multipart;
 mod support;
 
-use multipart::{fields, pairs, parts};
 use openai_compatible::audio::{
     ChunkingStrategy, ServerVad, SpeechEvent, SpeechFormat, SpeechRequest, TextFormat, TranscriptionEvent,
     TranscriptionRequest, TranscriptionUsage, TranslationRequest, Voice, VoiceConsentRequest, VoiceRequest,
 };
 use openai_compatible::{Client, ErrorKind, EventStream, FileSource, ListRequest};
 use serde_json::{Value, json};
-use support::{Reply, Server, fixture_json};
+use support::{Reply, Server, fixture_json, pairs};
 
 fn client(server: &Server) -> Client {
     Client::builder().base_url(server.base_url()).build().unwrap()
@@ -57,7 +54,7 @@ async fn a_transcription_is_the_form_that_the_official_clients_send() {
     let sent = &server.requests()[0];
     assert_eq!(sent.method, "POST");
     assert_eq!(sent.target, "/v1/audio/transcriptions");
-    assert_eq!(Value::from(parts(sent)), expected["multipart"]);
+    assert_eq!(Value::from(sent.form_vectors()), expected["multipart"]);
 }
 
 #[tokio::test]
@@ -74,7 +71,7 @@ async fn every_field_of_a_transcription_reaches_the_form() {
         .extra("vad_filter", true);
     client(&server).audio().transcribe(&request).await.unwrap();
     assert_eq!(
-        fields(&server.requests()[0]),
+        server.requests()[0].form_fields(),
         pairs(&[
             ("chunking_strategy[prefix_padding_ms]", "300"),
             ("chunking_strategy[silence_duration_ms]", "200"),
@@ -125,7 +122,7 @@ async fn the_method_decides_format_and_stream_whatever_the_extras_say() {
     audio.translate_text(&request, TextFormat::Srt).await.unwrap();
 
     let decided = server.requests().into_iter().map(|request| {
-        let fields = fields(&request);
+        let fields = request.form_fields();
         fields.into_iter().filter(|(name, _)| !["model", "file"].contains(&name.as_str())).collect::<Vec<_>>()
     });
     let expected = [
@@ -147,7 +144,7 @@ async fn a_file_that_can_be_read_once_is_sent() {
     let server = Server::start([Reply::ok_json(&json!({ "text": "Hello." }))]).await;
     let request = TranscriptionRequest::new("whisper-1", FileSource::reader("x.wav", &b"RIFF"[..]));
     client(&server).audio().transcribe(&request).await.unwrap();
-    assert_eq!(fields(&server.requests()[0]), pairs(&[("model", "whisper-1"), ("file", "RIFF")]));
+    assert_eq!(server.requests()[0].form_fields(), pairs(&[("model", "whisper-1"), ("file", "RIFF")]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,8 +153,8 @@ async fn an_upload_is_sent_again_whole_after_a_503() {
     let reply = client(&server).audio().transcribe(whisper()).with_response().await.unwrap();
     assert_eq!(reply.attempts(), 2);
     let requests = server.requests();
-    assert_eq!(fields(&requests[0]), pairs(&[("model", "whisper-1"), ("file", "RIFF")]));
-    assert_eq!(fields(&requests[0]), fields(&requests[1]));
+    assert_eq!(requests[0].form_fields(), pairs(&[("model", "whisper-1"), ("file", "RIFF")]));
+    assert_eq!(requests[0].form_fields(), requests[1].form_fields());
 }
 
 #[tokio::test]
@@ -335,7 +332,7 @@ async fn a_translation_comes_as_json_verbose_json_or_text() {
     let sent = &server.requests()[0];
     assert_eq!(sent.target, "/v1/audio/translations");
     let expected = [("model", "whisper-1"), ("prompt", "A greeting."), ("temperature", "0.2"), ("file", "RIFF")];
-    assert_eq!(fields(sent), pairs(&expected));
+    assert_eq!(sent.form_fields(), pairs(&expected));
 }
 
 #[tokio::test]
@@ -565,7 +562,7 @@ async fn a_voice_is_made_of_a_recording_and_a_consent() {
     let requests = server.requests();
     assert_eq!(requests[0].target, "/v1/audio/voices");
     let expected = [("consent", "cons_1"), ("name", "Ada"), ("x", "1"), ("audio_sample", "RIFF")];
-    assert_eq!(fields(&requests[0]), pairs(&expected));
+    assert_eq!(requests[0].form_fields(), pairs(&expected));
     assert_eq!(requests[1].json()["voice"], json!({ "id": "voice_1" }));
 }
 
@@ -601,7 +598,7 @@ async fn consents_are_made_listed_read_renamed_and_deleted() {
             "DELETE /v1/audio/voice_consents/cons_1",
         ]
     );
-    assert_eq!(fields(&requests[0]), pairs(&[("language", "en"), ("name", "Ada"), ("recording", "RIFF")]));
+    assert_eq!(requests[0].form_fields(), pairs(&[("language", "en"), ("name", "Ada"), ("recording", "RIFF")]));
     assert_eq!(requests[3].json(), json!({ "name": "Ada L." }));
     assert_eq!(consents.get("").await.unwrap_err().kind(), ErrorKind::Config);
 }

@@ -93,11 +93,16 @@ async fn stored_completions_are_listed_over_all_pages() {
         ResponseTemplate::new(200)
             .set_body_json(json!({"object": "list", "data": data, "last_id": ids[1], "has_more": has_more}))
     };
-    let list = || Mock::given(method("GET")).and(path("/chat/completions")).and(query_param("metadata[run]", "7"));
+    let list = || {
+        let asked = Mock::given(method("GET")).and(path("/chat/completions")).and(query_param("metadata[run]", "7"));
+        asked.and(query_param("project", "p"))
+    };
     list().and(query_param_is_missing("after")).respond_with(page(["a", "b"], true)).expect(1).mount(&server).await;
     list().and(query_param("after", "b")).respond_with(page(["c", "d"], false)).expect(1).mount(&server).await;
     let client = Client::builder().base_url(server.uri()).build().unwrap();
-    let first = client.chat().list(StoredListRequest::new().metadata("run", "7")).await.unwrap();
+    let request = StoredListRequest::new().metadata("run", "7").extra("project", "p");
+    let first = client.chat().list(request).await.unwrap();
+    assert_eq!(first.object, "list");
     let all: Vec<_> = first.into_stream().map_ok(|completion| completion.id).try_collect().await.unwrap();
     assert_eq!(all, ["a", "b", "c", "d"]);
 }

@@ -1,17 +1,14 @@
 //! Images: bodies and forms on the wire, replies, events, files on disk.
 
-#[path = "support/multipart.rs"]
-mod multipart;
 mod support;
 
-use multipart::{fields, pairs, parts};
 use openai_compatible::images::{
     Background, Image, ImageEditRequest, ImageEvent, ImageInput, ImageRequest, ImageVariationRequest, OutputFormat,
     Quality, ResponseFormat,
 };
 use openai_compatible::{Client, ErrorKind, EventStream, FileSource};
 use serde_json::{Value, json};
-use support::{Reply, Server};
+use support::{Reply, Server, pairs};
 
 fn client(server: &Server) -> Client {
     Client::builder().base_url(server.base_url()).build().unwrap()
@@ -93,7 +90,7 @@ async fn an_edit_of_one_file_names_its_part_image() {
     assert_eq!((sent.method.as_str(), sent.target.as_str()), ("POST", "/v1/images/edits"));
     let part = |disposition: &str| json!({ "disposition": disposition, "content-type": "image/png", "data": "PNG" });
     assert_eq!(
-        parts(sent),
+        sent.form_vectors(),
         [
             json!({ "disposition": "form-data; name=\"model\"", "data": "m" }),
             json!({ "disposition": "form-data; name=\"prompt\"", "data": "A hat." }),
@@ -119,7 +116,7 @@ async fn an_edit_of_several_files_names_each_part_with_brackets() {
         .extra("seed", 7);
     client(&server).images().edit(&request).await.unwrap();
     assert_eq!(
-        fields(&server.requests()[0]),
+        server.requests()[0].form_fields(),
         pairs(&[
             ("background", "opaque"),
             ("input_fidelity", "high"),
@@ -183,7 +180,7 @@ async fn a_variation_is_a_form_with_one_image() {
         ("user", "u"),
         ("image", "PNG"),
     ];
-    assert_eq!(fields(sent), pairs(&expected));
+    assert_eq!(sent.form_fields(), pairs(&expected));
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,8 +190,8 @@ async fn an_edit_is_sent_again_whole_after_a_503() {
     let reply = client(&server).images().edit(&request).with_response().await.unwrap();
     assert_eq!(reply.attempts(), 2);
     let requests = server.requests();
-    assert_eq!(fields(&requests[0]), pairs(&[("model", "m"), ("prompt", "A hat."), ("image", "PNG")]));
-    assert_eq!(fields(&requests[1]), fields(&requests[0]));
+    assert_eq!(requests[0].form_fields(), pairs(&[("model", "m"), ("prompt", "A hat."), ("image", "PNG")]));
+    assert_eq!(requests[1].form_fields(), requests[0].form_fields());
 }
 
 #[tokio::test]
@@ -219,6 +216,17 @@ async fn a_reply_tells_how_the_images_were_made() {
     assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (50, 50, 100));
     assert_eq!(usage.input_tokens_details.unwrap().image_tokens, 40);
     assert_eq!(usage.output_tokens_details.unwrap().image_tokens, 49);
+}
+
+#[tokio::test]
+async fn a_reply_needs_images_or_the_moment_of_their_creation() {
+    let replies = [json!({ "created": 1 }), json!({ "created": 1, "error": { "message": "full" } }), json!({})];
+    let server = Server::start(replies.iter().map(Reply::ok_json)).await;
+    let images = client(&server).images();
+    assert_eq!(images.generate(ImageRequest::new("m", "A cat.")).await.unwrap().data, []);
+    for kind in [ErrorKind::Api, ErrorKind::Decode] {
+        assert_eq!(images.generate(ImageRequest::new("m", "A cat.")).await.unwrap_err().kind(), kind);
+    }
 }
 
 #[tokio::test]
@@ -323,7 +331,7 @@ async fn a_streamed_edit_is_asked_for_by_form_and_by_json() {
     }
     let requests = server.requests();
     let form = [("model", "m"), ("prompt", "A hat."), ("stream", "true"), ("image", "PNG")];
-    assert_eq!(fields(&requests[0]), pairs(&form));
+    assert_eq!(requests[0].form_fields(), pairs(&form));
     assert_eq!(requests[1].json()["stream"], true);
 }
 

@@ -201,7 +201,7 @@ fn differences(request: &Recorded, expect: &Value) -> Vec<String> {
         check(name, json!(got), value.clone());
     }
     if expect["multipart"].is_array() {
-        check("parts", sorted(parts(request)), sorted(expect["multipart"].as_array().unwrap().clone()));
+        check("parts", sorted(request.form_vectors()), sorted(expect["multipart"].as_array().unwrap().clone()));
     } else if expect.get("json").is_some() {
         check("body", request.json(), expect["json"].clone());
     } else {
@@ -222,28 +222,6 @@ fn split(target: &str) -> (&str, Vec<&str>) {
 fn sorted(mut parts: Vec<Value>) -> Value {
     parts.sort_by_key(|part| (part["disposition"].to_string(), part["data"].to_string()));
     parts.into()
-}
-
-/// The parts of a form, as the vectors write them.
-fn parts(request: &Recorded) -> Vec<Value> {
-    let boundary = format!("--{}", request.header("content-type").unwrap().split_once("boundary=").unwrap().1);
-    let body = std::str::from_utf8(&request.body).unwrap();
-    let mut pieces = body.split(&boundary);
-    assert_eq!(pieces.next(), Some(""), "nothing stands before the first part");
-    let mut pieces: Vec<_> = pieces.collect();
-    assert_eq!(pieces.pop(), Some("--\r\n"), "the form is closed");
-    let part = |piece: &str| {
-        let piece = piece.strip_prefix("\r\n").unwrap().strip_suffix("\r\n").unwrap();
-        let (head, data) = piece.split_once("\r\n\r\n").unwrap();
-        let mut part = json!({"data": data});
-        for line in head.split("\r\n") {
-            let (name, value) = line.split_once(": ").unwrap();
-            let name = name.to_ascii_lowercase();
-            part[name.strip_prefix("content-disposition").map_or(&*name, |_| "disposition")] = value.into();
-        }
-        part
-    };
-    pieces.into_iter().map(part).collect()
 }
 
 #[tokio::test(start_paused = true)]

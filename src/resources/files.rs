@@ -87,15 +87,12 @@ impl Files {
     #[doc(alias = "files.list")]
     pub fn list(&self, request: impl Borrow<FileListRequest>) -> Call<Page<File>> {
         let request = request.borrow();
-        let mut call = Call::page(&self.client, &["files"])
+        Call::page(&self.client, &["files"])
             .maybe_query("purpose", request.purpose.as_ref())
             .maybe_query("after", request.after.as_ref())
             .maybe_query("limit", request.limit)
-            .maybe_query("order", request.order.as_ref());
-        for (name, value) in request.extra.iter() {
-            call = call.query(name, crate::wire::query_text(value));
-        }
-        call
+            .maybe_query("order", request.order.as_ref())
+            .extra_query(&request.extra)
     }
 
     /// Gets what the server knows about a file: `GET /files/{id}`.

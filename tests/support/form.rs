@@ -1,6 +1,7 @@
 //! Reads `multipart/form-data`.
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use super::Recorded;
 
@@ -27,6 +28,15 @@ impl FormPart {
         let (_, rest) = self.disposition.split_once(&format!("; {name}=\""))?;
         Some(rest.split_once('"')?.0)
     }
+
+    /// The part in the shape of `fixtures/vectors/requests.json`.
+    pub fn to_vector(&self) -> Value {
+        let mut vector = json!({ "disposition": self.disposition, "data": String::from_utf8_lossy(&self.data) });
+        if let Some(content_type) = &self.content_type {
+            vector["content-type"] = content_type.as_str().into();
+        }
+        vector
+    }
 }
 
 impl Recorded {
@@ -47,18 +57,41 @@ impl Recorded {
             rest = rest.strip_prefix(b"\r\n").expect("a line ends behind the boundary");
         }
     }
+
+    /// The parts of the form in the shape of `fixtures/vectors/requests.json`.
+    pub fn form_vectors(&self) -> Vec<Value> {
+        self.form().iter().map(FormPart::to_vector).collect()
+    }
+
+    /// Names and contents of the parts of the form.
+    pub fn form_fields(&self) -> Vec<(String, String)> {
+        let field = |part: &FormPart| {
+            let name = part.parameter("name").expect("a part has a name").to_owned();
+            (name, String::from_utf8_lossy(&part.data).into_owned())
+        };
+        self.form().iter().map(field).collect()
+    }
+}
+
+/// Pairs of text, to compare with [`Recorded::form_fields`].
+pub fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn part(bytes: &[u8]) -> FormPart {
     let end = find(bytes, b"\r\n\r\n").expect("a part has a head");
-    let head = std::str::from_utf8(&bytes[..end]).expect("a head is UTF-8");
-    let value = |wanted: &str| {
-        let mut lines = head.split("\r\n").filter_map(|line| line.split_once(": "));
-        lines.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.to_owned())
-    };
+    let (mut disposition, mut content_type) = (None, None);
+    for line in std::str::from_utf8(&bytes[..end]).expect("a head is UTF-8").split("\r\n") {
+        let (name, value) = line.split_once(": ").expect("a header has a name and a value");
+        match name.to_ascii_lowercase().as_str() {
+            "content-disposition" => disposition = Some(value.to_owned()),
+            "content-type" => content_type = Some(value.to_owned()),
+            _ => panic!("a part has no header {name}"),
+        }
+    }
     FormPart {
-        disposition: value("content-disposition").expect("a disposition"),
-        content_type: value("content-type"),
+        disposition: disposition.expect("a disposition"),
+        content_type,
         data: Bytes::copy_from_slice(&bytes[end + 4..]),
     }
 }

@@ -7,7 +7,7 @@ mod form;
 mod server;
 
 pub use folder::Folder;
-pub use form::FormPart;
+pub use form::{FormPart, pairs};
 pub use server::{Recorded, Reply, Server};
 
 use std::net::SocketAddr;

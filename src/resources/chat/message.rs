@@ -232,6 +232,23 @@ impl Message {
         })
     }
 
+    /// The result of a call of the deprecated `functions`.
+    pub fn function(name: impl Into<String>, content: impl Into<Content>) -> Self {
+        Message::Function(FunctionMessage { content: content.into(), name: name.into(), ..FunctionMessage::blank() })
+    }
+
+    /// Sets the name of the speaker; of a function's result, the function's name. A tool's result has none.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        match &mut self {
+            Message::Developer(message) | Message::System(message) => message.name = Some(name.into()),
+            Message::User(message) => message.name = Some(name.into()),
+            Message::Assistant(message) => message.name = Some(name.into()),
+            Message::Function(message) => message.name = name.into(),
+            Message::Tool(_) | Message::Other(_) => {}
+        }
+        self
+    }
+
     /// Its text; parts of text are joined.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
@@ -248,6 +265,25 @@ impl Message {
 }
 
 impl AssistantMessage {
+    /// Nothing said yet, for conversations written by hand.
+    ///
+    /// ```
+    /// use openai_compatible::chat::{AssistantMessage, Message, ToolCall};
+    ///
+    /// let call = ToolCall::function("call_1", "weather", r#"{"city": "Oslo"}"#);
+    /// let message = Message::from(AssistantMessage::new().tool_calls([call]));
+    /// # assert_eq!(message.text(), "");
+    /// ```
+    pub fn new() -> Self {
+        AssistantMessage::blank()
+    }
+
+    /// Refers to a spoken answer by the id that the server gave it.
+    pub fn audio(mut self, id: impl Into<String>) -> Self {
+        self.audio = Some(Box::new(AudioReply { id: id.into(), ..AudioReply::blank() }));
+        self
+    }
+
     /// The answer's text; empty when there is none.
     pub fn text(&self) -> Cow<'_, str> {
         self.content.as_ref().map(Content::text).unwrap_or_default()
@@ -259,6 +295,21 @@ impl AssistantMessage {
         reasoning(&self.reasoning_content, &self.reasoning, self.content.as_ref(), &self.extra)
     }
 }
+
+impl Default for AssistantMessage {
+    fn default() -> Self {
+        AssistantMessage::blank()
+    }
+}
+
+setters! { AssistantMessage {
+    content: impl Into<Content>,
+    refusal: impl Into<String>,
+    name: impl Into<String>,
+    tool_calls: [ToolCall],
+    function_call: FunctionCall,
+    reasoning_content: impl Into<String>,
+} }
 
 /// One reading of reasoning for messages and chunks.
 pub(super) fn reasoning<'a>(
@@ -612,6 +663,25 @@ impl Part {
             ..FileInput::blank()
         };
         Ok(Part::File(FilePart { file, ..FilePart::blank() }))
+    }
+
+    /// Why the model refused, in its own words, for conversations written by hand.
+    pub fn refusal(refusal: impl Into<String>) -> Self {
+        Part::Refusal(RefusalPart { refusal: refusal.into(), ..RefusalPart::blank() })
+    }
+
+    /// Ends the part of the prompt that the server caches here; goes with a cache mode of `explicit` (see
+    /// [`PromptCacheOptions`](super::PromptCacheOptions)). Refusals and thoughts stay as they are.
+    pub fn cache_breakpoint(mut self) -> Self {
+        let end = PromptCacheBreakpoint { mode: "explicit".to_owned(), ..PromptCacheBreakpoint::blank() };
+        match &mut self {
+            Part::Text(part) => part.prompt_cache_breakpoint = Some(end),
+            Part::ImageUrl(part) => part.prompt_cache_breakpoint = Some(end),
+            Part::InputAudio(part) => part.prompt_cache_breakpoint = Some(end),
+            Part::File(part) => part.prompt_cache_breakpoint = Some(end),
+            Part::Refusal(_) | Part::Thinking(_) | Part::Other(_) => {}
+        }
+        self
     }
 
     /// Sets how closely the model looks at an image; other parts stay as they are.

@@ -20,13 +20,13 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 mod accumulate;
 mod chunk;
 mod event;
 mod message;
+mod options;
 mod reply;
 mod schema;
 mod tool;
@@ -41,6 +41,11 @@ pub use self::message::{
     Annotation, AssistantMessage, AudioPart, AudioReply, Content, FileInput, FilePart, FunctionMessage, ImageDetail,
     ImagePart, ImageUrl, InputAudio, Message, Part, PromptCacheBreakpoint, RefusalPart, Role, SystemMessage, TextPart,
     ThinkingPart, ToolMessage, UrlCitation, UserMessage,
+};
+pub use self::options::{
+    AudioFormat, JsonSchema, JsonSchemaFormat, Location, Modality, ModerationPolicy, ModerationRequest, ModerationRule,
+    PlainFormat, Prediction, PromptCacheOptions, ReasoningEffort, ResponseFormat, Stop, StreamOptions, UserLocation,
+    Verbosity, WebSearchOptions,
 };
 pub use self::reply::{
     ChatCompletion, Choice, CompletionTokensDetails, FinishReason, Logprobs, Moderation, ModerationOutcome,
@@ -58,7 +63,7 @@ use crate::client::Client;
 use crate::page::{Deleted, ListRequest, Order, Page};
 use crate::transport::Expect;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Read, Wire, With};
+use crate::wire::{Wire, With};
 
 /// Chat completions of one client.
 #[derive(Clone, Debug)]
@@ -130,7 +135,8 @@ impl Chat {
             .maybe_query("model", request.model.as_ref())
             .maybe_query("after", request.after.as_ref())
             .maybe_query("limit", request.limit)
-            .maybe_query("order", request.order.as_ref());
+            .maybe_query("order", request.order.as_ref())
+            .extra_query(&request.extra);
         for (name, value) in &request.metadata {
             call = call.query(format!("metadata[{name}]"), value);
         }
@@ -292,179 +298,6 @@ wire! {
         /// Lets the model search the web.
         pub web_search_options: Option<WebSearchOptions>,
     }
-
-    /// Sound of a spoken answer.
-    pub struct AudioFormat {
-        /// Whose voice.
-        pub voice: Voice = always,
-        /// `wav`, `aac`, `mp3`, `flac`, `opus` or `pcm16`.
-        pub format: String = always,
-    }
-
-    /// How the server caches the prompt.
-    pub struct PromptCacheOptions {
-        /// How long: `30m`.
-        pub ttl: Option<String>,
-        /// `implicit`, or `explicit` for breakpoints set in the messages.
-        pub mode: Option<String>,
-    }
-
-    /// Checks the conversation for harmful content.
-    pub struct ModerationRequest {
-        /// Model that checks.
-        pub model: String = always,
-        /// What to do with what it finds.
-        pub policy: Option<ModerationPolicy>,
-    }
-
-    /// What to do with what a moderation finds.
-    pub struct ModerationPolicy {
-        /// For what goes in.
-        pub input: Option<ModerationRule>,
-        /// For what comes out.
-        pub output: Option<ModerationRule>,
-    }
-
-    /// What to do with what a moderation finds.
-    pub struct ModerationRule {
-        /// `score` to report, `block` to stop.
-        pub mode: String = always,
-    }
-
-    /// Text that the answer will probably repeat.
-    pub struct Prediction {
-        /// `content`.
-        pub type_ as "type": String = always,
-        /// The text, or parts of text.
-        pub content: Content = always,
-    }
-
-    /// What a stream brings besides the answer.
-    #[doc(alias = "ChatCompletionStreamOptions")]
-    pub struct StreamOptions {
-        /// Asks for the token usage in a last chunk without choices.
-        pub include_usage: Option<bool>,
-        /// Pads chunks with random text, against listeners that measure their length.
-        pub include_obfuscation: Option<bool>,
-    }
-
-    /// Lets the model search the web.
-    pub struct WebSearchOptions {
-        /// How much it reads: `low`, `medium` or `high`.
-        pub search_context_size: Option<String>,
-        /// Where the user is, roughly.
-        pub user_location: Option<UserLocation>,
-    }
-
-    /// Where the user is.
-    pub struct UserLocation {
-        /// `approximate`.
-        pub type_ as "type": String = always,
-        /// The place.
-        pub approximate: Location = always,
-    }
-
-    /// A place. All members are optional.
-    pub struct Location {
-        /// Two-letter country code (ISO 3166-1).
-        pub country: Option<String>,
-        /// Region.
-        pub region: Option<String>,
-        /// City.
-        pub city: Option<String>,
-        /// Time zone, such as `Europe/Oslo`.
-        pub timezone: Option<String>,
-    }
-
-    /// JSON schema that an answer follows.
-    pub struct JsonSchema {
-        /// Name of the schema: letters, digits, `_` and `-`, at most 64.
-        pub name: String = always,
-        /// What the answer is for: the model reads this.
-        pub description: Option<String>,
-        /// The schema.
-        pub schema: Option<Value>,
-        /// Makes the answer follow the schema exactly.
-        pub strict: Option<bool>,
-    }
-
-    /// The format `json_schema`.
-    pub struct JsonSchemaFormat {
-        /// The schema.
-        pub json_schema: JsonSchema = always,
-    }
-
-    /// A format that needs no further members.
-    pub struct PlainFormat {}
-}
-
-open_union! {
-    /// Shape of the answer.
-    pub enum ResponseFormat by "type" {
-        /// Text.
-        Text(PlainFormat) = "text",
-        /// Any JSON object. The prompt must ask for JSON, too.
-        JsonObject(PlainFormat) = "json_object",
-        /// JSON of a schema.
-        JsonSchema(JsonSchemaFormat) = "json_schema",
-    }
-}
-
-impl ResponseFormat {
-    /// Text.
-    pub fn text() -> Self {
-        ResponseFormat::Text(PlainFormat::blank())
-    }
-
-    /// Any JSON object. The prompt must ask for JSON, too.
-    pub fn json_object() -> Self {
-        ResponseFormat::JsonObject(PlainFormat::blank())
-    }
-
-    /// JSON of this schema, strictly.
-    pub fn json_schema(name: impl Into<String>, schema: Value) -> Self {
-        let json_schema =
-            JsonSchema { name: name.into(), schema: Some(schema), strict: Some(true), ..JsonSchema::blank() };
-        ResponseFormat::JsonSchema(JsonSchemaFormat { json_schema, ..JsonSchemaFormat::blank() })
-    }
-}
-
-open_enum! {
-    /// What an answer is made of.
-    pub enum Modality {
-        /// Text.
-        Text = "text",
-        /// Sound.
-        Audio = "audio",
-    }
-
-    /// How long a model thinks.
-    pub enum ReasoningEffort {
-        /// Not at all.
-        None = "none",
-        /// As little as it can.
-        Minimal = "minimal",
-        /// A little.
-        Low = "low",
-        /// Some.
-        Medium = "medium",
-        /// Much.
-        High = "high",
-        /// More.
-        Xhigh = "xhigh",
-        /// As much as it can.
-        Max = "max",
-    }
-
-    /// Length of an answer.
-    pub enum Verbosity {
-        /// Short.
-        Low = "low",
-        /// Normal.
-        Medium = "medium",
-        /// Long.
-        High = "high",
-    }
 }
 
 impl ChatRequest {
@@ -509,12 +342,6 @@ impl ChatRequest {
             Some(Prediction { type_: "content".to_owned(), content: content.into(), ..Prediction::blank() });
         self
     }
-
-    /// Checks the conversation with this moderation model; `policy` is a field of [`ModerationRequest`].
-    pub fn moderation(mut self, model: impl Into<String>) -> Self {
-        self.moderation = Some(ModerationRequest { model: model.into(), ..ModerationRequest::blank() });
-        self
-    }
 }
 
 setters! { ChatRequest {
@@ -525,6 +352,7 @@ setters! { ChatRequest {
     max_completion_tokens: u64,
     max_tokens: u64,
     modalities: [Modality],
+    moderation: impl Into<ModerationRequest>,
     n: u32,
     parallel_tool_calls: bool,
     presence_penalty: f64,
@@ -532,7 +360,7 @@ setters! { ChatRequest {
     prompt_cache_options: PromptCacheOptions,
     prompt_cache_retention: impl Into<String>,
     reasoning_effort: impl Into<ReasoningEffort>,
-    response_format: ResponseFormat,
+    response_format: impl Into<ResponseFormat>,
     safety_identifier: impl Into<String>,
     seed: i64,
     service_tier: impl Into<ServiceTier>,
@@ -548,75 +376,6 @@ setters! { ChatRequest {
     verbosity: impl Into<Verbosity>,
     web_search_options: WebSearchOptions,
 } }
-
-/// Texts that end an answer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Stop {
-    /// One text.
-    One(String),
-    /// Several.
-    Many(Vec<String>),
-}
-
-impl From<&str> for Stop {
-    fn from(text: &str) -> Self {
-        Stop::One(text.to_owned())
-    }
-}
-
-impl From<String> for Stop {
-    fn from(text: String) -> Self {
-        Stop::One(text)
-    }
-}
-
-impl<T: Into<String>> From<Vec<T>> for Stop {
-    fn from(texts: Vec<T>) -> Self {
-        Stop::Many(texts.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<T: Into<String>, const N: usize> From<[T; N]> for Stop {
-    fn from(texts: [T; N]) -> Self {
-        Stop::Many(texts.into_iter().map(Into::into).collect())
-    }
-}
-
-impl Serialize for Stop {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Stop::One(text) => serializer.serialize_str(text),
-            Stop::Many(texts) => texts.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Stop {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::wire::deserialize(deserializer)
-    }
-}
-
-impl Wire for Stop {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::String(text) => Read::Value(Stop::One(text)),
-            value => match Vec::deserialize(&value) {
-                Ok(texts) => Read::Value(Stop::Many(texts)),
-                Err(_) => Read::Odd(value),
-            },
-        })
-    }
-
-    fn blank() -> Self {
-        Stop::Many(Vec::new())
-    }
-
-    #[cfg(test)]
-    fn sample() -> Value {
-        json!(["text"])
-    }
-}
 
 wire! {
     /// Which stored completions to list.

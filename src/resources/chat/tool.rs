@@ -98,21 +98,12 @@ impl Tool {
     /// # let _ = tool;
     /// ```
     pub fn with_schema(name: impl Into<String>, description: impl Into<String>, parameters: Value) -> Self {
-        Tool::Function(FunctionTool {
-            function: Function {
-                name: name.into(),
-                description: Some(description.into()),
-                parameters: Some(parameters),
-                ..Function::blank()
-            },
-            ..FunctionTool::blank()
-        })
+        Function::new(name).description(description).parameters(parameters).into()
     }
 
-    /// A tool whose input is free text.
+    /// A tool whose input is free text. One with a grammar: [`Custom::grammar`].
     pub fn custom(name: impl Into<String>, description: impl Into<String>) -> Self {
-        let custom = Custom { name: name.into(), description: Some(description.into()), ..Custom::blank() };
-        Tool::Custom(CustomTool { custom, ..CustomTool::blank() })
+        Custom::new(name).description(description).into()
     }
 
     /// Makes the arguments follow the schema exactly; tools other than functions stay as they are.
@@ -133,10 +124,66 @@ impl Tool {
     }
 }
 
+impl Function {
+    /// A function of this name, without arguments yet.
+    pub fn new(name: impl Into<String>) -> Self {
+        Function { name: name.into(), ..Function::blank() }
+    }
+}
+
+setters! { Function {
+    description: impl Into<String>,
+    parameters: impl Into<Value>,
+    strict: bool,
+} }
+
+impl From<Function> for Tool {
+    fn from(function: Function) -> Self {
+        Tool::Function(FunctionTool { function, ..FunctionTool::blank() })
+    }
+}
+
+impl Custom {
+    /// A tool of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Custom { name: name.into(), ..Custom::blank() }
+    }
+
+    /// Makes its input follow a grammar; `syntax` is `lark` or `regex`.
+    pub fn grammar(self, syntax: impl Into<String>, definition: impl Into<String>) -> Self {
+        let (syntax, definition) = (syntax.into(), definition.into());
+        self.format(json!({"type": "grammar", "grammar": {"syntax": syntax, "definition": definition}}))
+    }
+}
+
+setters! { Custom {
+    description: impl Into<String>,
+    format: impl Into<Value>,
+} }
+
+impl From<Custom> for Tool {
+    fn from(custom: Custom) -> Self {
+        Tool::Custom(CustomTool { custom, ..CustomTool::blank() })
+    }
+}
+
+impl FunctionCall {
+    /// A function and the JSON text of its arguments.
+    pub fn new(name: impl Into<String>, arguments: impl Into<String>) -> Self {
+        FunctionCall { name: name.into(), arguments: arguments.into(), ..FunctionCall::blank() }
+    }
+}
+
 impl ToolCall {
+    /// A call of a custom tool, for conversations written by hand.
+    pub fn custom(id: impl Into<String>, name: impl Into<String>, input: impl Into<String>) -> Self {
+        let custom = CustomCall { name: name.into(), input: input.into(), ..CustomCall::blank() };
+        ToolCall { id: id.into(), type_: "custom".to_owned(), custom: Some(custom), ..ToolCall::blank() }
+    }
+
     /// A function call, for conversations written by hand.
     pub fn function(id: impl Into<String>, name: impl Into<String>, arguments: impl Into<String>) -> Self {
-        let function = FunctionCall { name: name.into(), arguments: arguments.into(), ..FunctionCall::blank() };
+        let function = FunctionCall::new(name, arguments);
         ToolCall { id: id.into(), type_: "function".to_owned(), function: Some(function), ..ToolCall::blank() }
     }
 

@@ -12,7 +12,7 @@ use crate::Extra;
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{Progress, StreamItem, is_error};
 use crate::transport::decode::Whole;
-use crate::wire::{Read, Wire};
+use crate::wire::{Read, Reply, Wire};
 
 wire! {
     /// Images as they were made.
@@ -112,7 +112,18 @@ wire! {
     }
 }
 
-replies! { Images: data }
+impl Reply for Images {
+    const ROOT: &'static str = "data";
+
+    fn is_hollow(&self) -> bool {
+        // The contract asks for `created` only.
+        self.data.is_empty() && (self.created.is_none() || is_error(&self.extra))
+    }
+
+    fn extra(&self) -> &Extra {
+        &self.extra
+    }
+}
 
 /// What streamed images bring, whether they are made anew or edited.
 ///

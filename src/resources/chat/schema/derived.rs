@@ -3,9 +3,8 @@
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::super::{ChatRequest, Function, FunctionTool, JsonSchema, JsonSchemaFormat, ResponseFormat, Tool};
+use super::super::{ChatRequest, Function, JsonSchema, Tool};
 use super::strict_schema;
-use crate::wire::Wire;
 
 impl JsonSchema {
     /// The schema of a type, strict, under the type's name.
@@ -21,7 +20,7 @@ impl JsonSchema {
             Ok(strict) => (strict, true),
             Err(_) => (schema, false),
         };
-        JsonSchema { name: name_of::<T>(), schema: Some(schema), strict: Some(strict), ..JsonSchema::blank() }
+        JsonSchema::new(name_of::<T>()).schema(schema).strict(strict)
     }
 }
 
@@ -30,7 +29,7 @@ impl ChatRequest {
     /// [`ChatCompletion::parse`](super::super::ChatCompletion::parse).
     ///
     /// Doc comments of the type and its fields become descriptions, which the model reads. A schema written by hand
-    /// needs no feature: see [`ResponseFormat::json_schema`]. *Feature* `schemars`.
+    /// needs no feature: see [`ResponseFormat::json_schema`](super::super::ResponseFormat::json_schema). *Feature* `schemars`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -47,8 +46,7 @@ impl ChatRequest {
     /// ```
     #[doc(alias = "parse")]
     pub fn json_schema<T: schemars::JsonSchema>(self) -> Self {
-        let json_schema = JsonSchema::of::<T>();
-        self.response_format(ResponseFormat::JsonSchema(JsonSchemaFormat { json_schema, ..JsonSchemaFormat::blank() }))
+        self.response_format(JsonSchema::of::<T>())
     }
 }
 
@@ -78,14 +76,7 @@ impl Tool {
         if no_arguments.is_some_and(|kind| kind == "null") {
             schema = strict_schema(serde_json::json!({"type": "object", "properties": {}})).ok();
         }
-        let function = Function {
-            name: name.into(),
-            description: Some(description.into()),
-            parameters: schema,
-            strict,
-            ..Function::blank()
-        };
-        Tool::Function(FunctionTool { function, ..FunctionTool::blank() })
+        Function { parameters: schema, strict, ..Function::new(name).description(description) }.into()
     }
 }
 
