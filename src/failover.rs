@@ -125,6 +125,18 @@ impl Failover {
 
     /// Makes any call: embeddings, transcriptions, a raw route.
     ///
+    /// ```no_run
+    /// # async fn run(targets: openai_compatible::Failover) -> openai_compatible::Result<()> {
+    /// use openai_compatible::embeddings::EmbeddingRequest;
+    ///
+    /// let vectors = targets
+    ///     .call(|target| target.client().embeddings().create(EmbeddingRequest::new(target.model(), ["red", "green"])))
+    ///     .await?;
+    /// println!("{} vectors", vectors.data.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`chat`](Self::chat).
