@@ -202,6 +202,16 @@ async fn dropping_a_stream_frees_the_servers_slot() {
 
 #[tokio::test]
 #[ignore = "needs a server: scripts/with-local-model"]
+async fn streams_that_follow_each_other_do_not_meet_a_closed_connection() {
+    let client = client();
+    for length in 1..=20 {
+        let request = ask("Count to ten.").max_tokens(length);
+        client.chat().stream(request).max_retries(0).await.unwrap().collect().await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-local-model"]
 async fn what_a_server_does_not_know_can_be_asked_raw() {
     let models: Value = client().get("models").await.unwrap();
     assert_eq!(models["data"][0]["id"], json!(model()));
