@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::USER_AGENT;
+use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,8 +19,8 @@ use crate::provider::{KeyUse, Provider};
 use crate::stream::{EventStream, open_any};
 use crate::transport::form::Form;
 use crate::transport::http::{HttpService, OwnService};
-use crate::transport::request::{BaseUrl, Body, WireRequest};
-use crate::transport::{BEARER, Expect, bearer, default_headers};
+use crate::transport::request::{BaseUrl, Body, JSON, WireRequest};
+use crate::transport::{BEARER, Expect, RETRY_COUNT, bearer, default_headers};
 
 const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 const PRODUCT: &str = concat!("openai-compatible/", env!("CARGO_PKG_VERSION"));
@@ -47,7 +47,10 @@ pub(crate) struct Settings {
     pub(crate) base_url: BaseUrl,
     key: Key,
     key_header: KeyHeader,
+    /// Those of every request.
     pub(crate) headers: HeaderMap,
+    /// The same and the content type of JSON.
+    pub(crate) json_headers: HeaderMap,
     query: Vec<(String, String)>,
     pub(crate) secrets: Secrets,
     deployment: Deployment,
@@ -589,6 +592,9 @@ impl ClientBuilder {
         if let Some(user_agent) = own.get(USER_AGENT) {
             headers.insert(USER_AGENT, user_agent.clone());
         }
+        headers.insert(RETRY_COUNT, HeaderValue::from_static("0"));
+        let mut json_headers = headers.clone();
+        json_headers.entry(CONTENT_TYPE).or_insert(JSON);
         let query = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let secrets = Secrets::default().with_request(&headers, base_url.query().chain(query));
         let default_base = self.base_url == DEFAULT_BASE_URL;
@@ -597,6 +603,7 @@ impl ClientBuilder {
             key: self.key,
             key_header: self.key_header,
             headers,
+            json_headers,
             query: self.query,
             secrets,
             deployment: self.deployment,

@@ -199,7 +199,8 @@ impl Reader {
                 self.close();
                 return Poll::Ready(None);
             }
-            match self.decoder.next_event() {
+            let next = if self.decoder.is_drained() { Ok(None) } else { self.decoder.next_event() };
+            match next {
                 Ok(Some(event)) => match self.admit(event) {
                     Some(Ok(event)) => return Poll::Ready(Some(Ok(Raw::Event(event)))),
                     Some(Err(error)) => return Poll::Ready(Some(Err(error))),

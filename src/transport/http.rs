@@ -264,24 +264,33 @@ impl HttpService for reqwest::Client {
         &self,
         request: http::Request<RequestBody>,
     ) -> BoxFuture<'static, Result<http::Response<ResponseBody>, HttpError>> {
-        let (head, body) = request.into_parts();
-        let body = match body.0 {
-            Outgoing::Empty => reqwest::Body::default(),
-            Outgoing::Whole(bytes) => reqwest::Body::from(bytes),
-            streamed => reqwest::Body::wrap(RequestBody(streamed)),
-        };
-        let sent = url_of(&head.uri).map(|url| {
-            let mut request = reqwest::Request::new(head.method, url);
-            *request.headers_mut() = head.headers;
-            *request.version_mut() = head.version;
-            *request.body_mut() = Some(body);
-            self.execute(request)
-        });
-        Box::pin(async move {
-            let response = sent?.await.map_err(from_reqwest)?;
-            Ok(http::Response::from(response).map(|body| ResponseBody(Incoming::Reqwest(body))))
-        })
+        match url_of(request.uri()) {
+            Ok(url) => execute(self, url, request),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
+}
+
+fn execute(
+    client: &reqwest::Client,
+    url: reqwest::Url,
+    request: http::Request<RequestBody>,
+) -> BoxFuture<'static, Result<http::Response<ResponseBody>, HttpError>> {
+    let (head, body) = request.into_parts();
+    let body = match body.0 {
+        Outgoing::Empty => reqwest::Body::default(),
+        Outgoing::Whole(bytes) => reqwest::Body::from(bytes),
+        streamed => reqwest::Body::wrap(RequestBody(streamed)),
+    };
+    let mut request = reqwest::Request::new(head.method, url);
+    *request.headers_mut() = head.headers;
+    *request.version_mut() = head.version;
+    *request.body_mut() = Some(body);
+    let sent = client.execute(request);
+    Box::pin(async move {
+        let response = sent.await.map_err(from_reqwest)?;
+        Ok(http::Response::from(response).map(|body| ResponseBody(Incoming::Reqwest(body))))
+    })
 }
 
 fn url_of(uri: &http::Uri) -> Result<reqwest::Url, HttpError> {
@@ -312,11 +321,13 @@ fn from_reqwest(error: reqwest::Error) -> HttpError {
 
 /// This crate's own reqwest clients, built when the first request of their kind is sent: reading the system's
 /// certificates takes milliseconds, and a plain http server needs none.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct OwnService {
     connect_timeout: Duration,
     plain: OnceLock<reqwest::Client>,
     secure: OnceLock<Result<reqwest::Client, String>>,
+    /// What was asked last is mostly asked next, and parsing a URL costs as much as reading a small reply.
+    last_url: Mutex<Option<(http::Uri, reqwest::Url)>>,
 }
 
 impl OwnService {
@@ -330,6 +341,16 @@ impl OwnService {
             // Redirects are followed on the one road, within the origin only.
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
+    }
+
+    fn url_of(&self, uri: &http::Uri) -> Result<reqwest::Url, HttpError> {
+        let mut last = self.last_url.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, url)) = last.as_ref().filter(|(known, _)| known == uri) {
+            return Ok(url.clone());
+        }
+        let url = url_of(uri)?;
+        *last = Some((uri.clone(), url.clone()));
+        Ok(url)
     }
 
     fn client(&self, scheme: Option<&str>) -> Result<&reqwest::Client, HttpError> {
@@ -355,9 +376,9 @@ impl HttpService for OwnService {
         &self,
         request: http::Request<RequestBody>,
     ) -> BoxFuture<'static, Result<http::Response<ResponseBody>, HttpError>> {
-        match self.client(request.uri().scheme_str()) {
-            Ok(client) => client.call(request),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
+        match (self.client(request.uri().scheme_str()), self.url_of(request.uri())) {
+            (Ok(client), Ok(url)) => execute(client, url, request),
+            (Err(error), _) | (_, Err(error)) => Box::pin(std::future::ready(Err(error))),
         }
     }
 }
@@ -380,8 +401,15 @@ impl HttpService for OwnService {
 /// # let _ = client; Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DefaultHttp(Arc<OwnService>);
+
+impl fmt::Debug for DefaultHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The last URL stays out: its query may hold a key.
+        f.debug_struct("DefaultHttp").finish_non_exhaustive()
+    }
+}
 
 impl DefaultHttp {
     /// A service of its own connections, with this time limit for making one.

@@ -178,19 +178,16 @@ impl Attempt<'_> {
         result.map_err(|failure| Failure { error: failure.error.redact(&self.secrets), ..failure })
     }
 
-    /// The headers but those of the body.
-    async fn headers(&mut self) -> Result<HeaderMap> {
-        let mut headers = self.settings.headers.clone();
+    /// The headers; those of a JSON body with its content type, as a map that grows is a map that is made twice.
+    async fn headers(&mut self, is_json: bool) -> Result<HeaderMap> {
+        let headers = if is_json { &self.settings.json_headers } else { &self.settings.headers };
+        let mut headers = headers.clone();
         if let Some(key) = self.settings.authorize(&mut headers).await? {
             self.secrets = self.secrets.with_key(&key);
         }
-        headers.insert(
-            RETRY_COUNT,
-            match self.retries {
-                0 => HeaderValue::from_static("0"),
-                retries => HeaderValue::from(retries),
-            },
-        );
+        if self.retries > 0 {
+            headers.insert(RETRY_COUNT, HeaderValue::from(self.retries));
+        }
         // The call's own headers win: an `authorization` given there replaces the key.
         for (name, value) in &self.options.headers {
             headers.insert(name, value.clone());
@@ -206,7 +203,7 @@ impl Attempt<'_> {
         let mut hops = 0;
         let (head, mut open) = loop {
             let (content, content_type) = body.build().await?;
-            let mut headers = self.headers().await?;
+            let mut headers = self.headers(matches!(body, Body::Json(_))).await?;
             match content_type {
                 Some(content_type) => {
                     headers.entry(CONTENT_TYPE).or_insert(content_type);

@@ -33,6 +33,8 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// One request, ready to be sent any number of times.
 #[derive(Clone, Debug)]
 pub(crate) struct WireRequest {
@@ -81,7 +83,7 @@ impl Body {
     pub(crate) async fn build(&self) -> Result<(RequestBody, Option<HeaderValue>)> {
         Ok(match self {
             Body::Empty => (RequestBody::default(), None),
-            Body::Json(json) => (json.clone().into(), Some(HeaderValue::from_static("application/json"))),
+            Body::Json(json) => (json.clone().into(), Some(JSON)),
             Body::Form(form) => {
                 // Large and rare: its state would make that of every call larger.
                 let (body, content_type) = Box::pin(form.build()).await?;

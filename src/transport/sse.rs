@@ -118,6 +118,12 @@ impl Decoder {
         }
     }
 
+    /// True when [`next_event`](Decoder::next_event) has nothing to look at.
+    #[inline]
+    pub(crate) fn is_drained(&self) -> bool {
+        self.chunk.is_empty() && self.queue.is_empty() && !self.too_large
+    }
+
     /// Takes a piece that ends no line: the bulk of what comes byte by byte.
     fn continue_line(&mut self, piece: &[u8]) -> bool {
         let size = self.size.saturating_add(piece.len());

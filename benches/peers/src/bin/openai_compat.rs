@@ -92,12 +92,12 @@ impl Peer for OpenaiCompat {
         let client = client(base)?;
         let mut seen = Seen::new();
         for _ in 0..times {
-            let mut request = EmbeddingRequest::new(model, vec!["text"]);
+            let mut request = EmbeddingRequest::new(model, "text");
             request.encoding_format = Some(if model.starts_with("base64") { "base64" } else { "float" }.to_owned());
             let reply = client.embeddings().create(request).await.map_err(why)?;
             for item in &reply.data {
                 match &item.embedding {
-                    EmbeddingVector::Float(vector) => corpus::see_vector(&mut seen, vector.iter().map(|n| *n as f32)),
+                    EmbeddingVector::Floats(vector) => corpus::see_vector(&mut seen, vector.iter().copied()),
                     _ => return Err("leaves base64 to the user".to_owned()),
                 }
             }

@@ -92,11 +92,14 @@ impl Peer for OpenaiOxide {
         let client = client(base);
         let mut seen = Seen::new();
         for _ in 0..times {
-            let mut request = EmbeddingRequest::new(model, vec!["text".to_owned()]);
+            let mut request = EmbeddingRequest::new(model, "text");
             let format = if model.starts_with("base64") { "\"base64\"" } else { "\"float\"" };
             request.encoding_format = Some(serde_json::from_str(format).map_err(why)?);
             let reply = client.embeddings().create(request).await.map_err(why)?;
-            reply.data.iter().for_each(|item| corpus::see_vector(&mut seen, item.embedding.iter().map(|n| *n as f32)));
+            for item in &reply.data {
+                let vector = item.embedding.as_ref().ok_or("reads no base64")?;
+                corpus::see_vector(&mut seen, vector.iter().map(|number| *number as f32));
+            }
         }
         Ok(seen)
     }
@@ -107,7 +110,7 @@ impl Peer for OpenaiOxide {
 
     async fn upload(base: &str, path: &str) -> Done {
         let reply = client(base).files().create_from_path(path, FilePurpose::Batch).await.map_err(why)?;
-        Ok(Seen { items: 1, size: serde_json::to_value(&reply).map_err(why)?["bytes"].as_u64().unwrap_or(0), hash: 0 })
+        Ok(Seen { items: 1, size: reply.bytes as u64, hash: 0 })
     }
 
     async fn download(base: &str, id: &str) -> Done {

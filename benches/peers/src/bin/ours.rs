@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use openai_compatible::chat::{ChatChunk, ChatRequest, Message};
 use openai_compatible::embeddings::EmbeddingRequest;
+use openai_compatible::files::Purpose;
 use openai_compatible::sse::Decoder;
 use openai_compatible::{Client, EventStream, FileSource, HttpError, RequestBody, ResponseBody};
 use peers::corpus::{self, Seen};
@@ -115,13 +116,12 @@ impl Peer for Ours {
     }
 
     async fn upload(base: &str, path: &str) -> Done {
-        let form = openai_compatible::Form::new().text("purpose", "batch").file("file", FileSource::path(path));
-        let reply: serde_json::Value = client(base)?.post_form("files", form).await.map_err(why)?;
-        Ok(Seen { items: 1, size: reply["bytes"].as_u64().unwrap_or(0), hash: 0 })
+        let reply = client(base)?.files().upload(FileSource::path(path), Purpose::Batch).await.map_err(why)?;
+        Ok(Seen { items: 1, size: reply.bytes.unwrap_or(0), hash: 0 })
     }
 
     async fn download(base: &str, id: &str) -> Done {
-        let mut pieces = client(base)?.download(&format!("files/{id}/content")).await.map_err(why)?;
+        let mut pieces = client(base)?.files().content(id).await.map_err(why)?;
         let mut seen = Seen { items: 1, size: 0, hash: 0 };
         while let Some(piece) = pieces.next().await {
             seen.size += piece.map_err(why)?.len() as u64;

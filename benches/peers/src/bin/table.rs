@@ -1,6 +1,7 @@
-//! Runs the rows and writes the table: `table BINARIES CLIENT... [--rows KEY,KEY]`.
+//! Runs the rows and writes the table: `table BINARIES CLIENT... [--rows KEY,KEY]`. The first client is the floor that the
+//! others are compared with.
 //!
-//! The first client is the floor that the others are compared with.
+//! `--ratios FILE` writes no table, but the second client's figures as multiples of the first's, as JSON.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -377,10 +378,12 @@ fn start_server(binaries: &Path) -> (Server, String) {
 fn main() {
     let mut clients = Vec::new();
     let mut only: Option<Vec<String>> = None;
+    let mut ratios: Option<String> = None;
     let mut arguments = std::env::args().skip(1);
     let binaries = PathBuf::from(arguments.next().expect("usage: table BINARIES CLIENT... [--rows KEY,KEY]"));
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--ratios" => ratios = arguments.next(),
             "--rows" => only = arguments.next().map(|keys| keys.split(',').map(str::to_owned).collect()),
             _ => clients.push(argument),
         }
@@ -393,6 +396,20 @@ fn main() {
     upload.expect("the file to upload");
     let bench = Bench { binaries, scratch, base };
 
+    if let Some(file) = ratios {
+        let rows = ROWS.iter().filter(|row| only.as_ref().is_none_or(|keys| keys.iter().any(|key| key == row.key)));
+        let ratio = |row: &Row| -> Measured<(String, serde_json::Value)> {
+            let [floor, ours] = [0, 1].map(|n: usize| (row.measure)(&bench, &clients[n]));
+            let (floor, ours) = (floor?.value, ours?.value);
+            let ratio = (ours / floor * 1e4).round() / 1e4;
+            let figures = serde_json::json!({ "ratio": ratio, "floor": floor.round(), "ours": ours.round() });
+            Ok((row.key.to_owned(), figures))
+        };
+        let figures: serde_json::Map<_, _> = rows.map(ratio).collect::<Measured<_>>().expect("figures");
+        std::fs::write(file, serde_json::to_string_pretty(&figures).expect("JSON") + "\n").expect("the file is written");
+        let _ = std::fs::remove_dir_all(&bench.scratch);
+        return;
+    }
     println!("| work | {} | target |", clients.join(" | "));
     println!("|---|{}---|", "---|".repeat(clients.len()));
     let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
