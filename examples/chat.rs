@@ -14,10 +14,7 @@ async fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect::<Vec<_>>().join(" ")).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
-            eprintln!(
-                "No server at hand? `scripts/with-local-model cargo run --example chat` brings a small model, no key needed."
-            );
+            eprintln!("{error}\nA small model without a key: scripts/with-local-model cargo run --example chat");
             ExitCode::FAILURE
         }
     }

@@ -59,6 +59,7 @@ mod guides {
         context_budget = "context-budget.md";
         design = "design.md";
         errors_and_retries = "errors-and-retries.md";
+        failover = "failover.md";
         faq = "faq.md";
         files_and_batches = "files-and-batches.md";
         getting_started = "getting-started.md";

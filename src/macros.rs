@@ -79,25 +79,7 @@ macro_rules! wire {
                         $crate::wire::odd_seq(seq)
                     }
 
-                    fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
-                        Ok($crate::wire::Read::Odd(v.into()))
-                    }
-
-                    fn visit_bool<E>(self, v: bool) -> Result<Self::Value, E> {
-                        Ok($crate::wire::Read::Odd(v.into()))
-                    }
-
-                    fn visit_u64<E>(self, v: u64) -> Result<Self::Value, E> {
-                        Ok($crate::wire::Read::Odd(v.into()))
-                    }
-
-                    fn visit_i64<E>(self, v: i64) -> Result<Self::Value, E> {
-                        Ok($crate::wire::Read::Odd(v.into()))
-                    }
-
-                    fn visit_f64<E>(self, v: f64) -> Result<Self::Value, E> {
-                        Ok($crate::wire::Read::Odd(v.into()))
-                    }
+                    odd_scalars!(str bool u64 i64 f64);
                 }
                 deserializer.deserialize_any(Object(place))
             }
@@ -182,6 +164,21 @@ macro_rules! wire {
     (@written $this:ident . $field:ident, $ty:ty, by) => { true };
     (@written $this:ident . $field:ident, $ty:ty, then) => { true };
     (@written $this:ident . $field:ident, $ty:ty) => { !<$ty as $crate::wire::Wire>::is_blank(&$this.$field) };
+}
+
+/// Methods of a visitor for scalars that do not fit: they are odd.
+macro_rules! odd_scalars {
+    ($($kind:ident)*) => { $( odd_scalars!(@one $kind); )* };
+    (@one bool) => { odd_scalars!(@visit visit_bool, bool); };
+    (@one u64) => { odd_scalars!(@visit visit_u64, u64); };
+    (@one i64) => { odd_scalars!(@visit visit_i64, i64); };
+    (@one f64) => { odd_scalars!(@visit visit_f64, f64); };
+    (@one str) => { odd_scalars!(@visit visit_str, &str); };
+    (@visit $method:ident, $ty:ty) => {
+        fn $method<E>(self, v: $ty) -> Result<Self::Value, E> {
+            Ok($crate::wire::Read::Odd(serde_json::Value::from(v)))
+        }
+    };
 }
 
 /// The visitor `Json` of a scalar: what the given methods read, null as blank, lists and objects as odd.

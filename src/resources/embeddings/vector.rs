@@ -58,21 +58,7 @@ impl Wire for Vec<f32> {
                 odd_map(map)
             }
 
-            fn visit_bool<E>(self, v: bool) -> Result<Self::Value, E> {
-                Ok(Read::Odd(Value::from(v)))
-            }
-
-            fn visit_u64<E>(self, v: u64) -> Result<Self::Value, E> {
-                Ok(Read::Odd(Value::from(v)))
-            }
-
-            fn visit_i64<E>(self, v: i64) -> Result<Self::Value, E> {
-                Ok(Read::Odd(Value::from(v)))
-            }
-
-            fn visit_f64<E>(self, v: f64) -> Result<Self::Value, E> {
-                Ok(Read::Odd(Value::from(v)))
-            }
+            odd_scalars!(bool u64 i64 f64);
         }
         deserializer.deserialize_any(Vector)
     }
