@@ -68,6 +68,7 @@ mod guides {
         migrating_from_async_openai = "migrating-from-async-openai.md";
         migrating_from_openai_python = "migrating-from-openai-python.md";
         observability = "observability.md";
+        performance = "performance.md";
         providers = "providers.md";
         security = "security.md";
         streaming = "streaming.md";
