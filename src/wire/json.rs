@@ -463,7 +463,7 @@ struct Name<'a, 'de>(&'a mut Json<'de>);
 impl<'de> Deserializer<'de> for Name<'_, 'de> {
     type Error = NotJson;
 
-    #[inline]
+    #[inline(always)]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.0.string()? {
             Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
@@ -471,8 +471,13 @@ impl<'de> Deserializer<'de> for Name<'_, 'de> {
         }
     }
 
+    #[inline(always)]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_any(visitor)
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char string bytes byte_buf option unit unit_struct
         newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }

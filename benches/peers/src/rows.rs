@@ -125,6 +125,7 @@ async fn run<P: Peer>(row: &str, count: u64, base: &str) -> Took {
         "decode-bytes" | "decode-bytes-sync" => corpus::repacked(&chunks, 1),
         "giant-4" => corpus::giant(4 << 20).0,
         "giant-8" => corpus::giant(8 << 20).0,
+        "giant-16" => corpus::giant(16 << 20).0,
         _ => Vec::new(),
     };
     // Never freed, so that handing them out costs each client as little as it can.
@@ -137,7 +138,9 @@ async fn run<P: Peer>(row: &str, count: u64, base: &str) -> Took {
     measure::mark();
     let mut kept: Option<Box<dyn Any>> = None;
     let done = match row {
-        "decode" | "decode-64" | "decode-bytes" | "giant-4" | "giant-8" => repeat(count, || P::decode(pieces)).await,
+        "decode" | "decode-64" | "decode-bytes" | "giant-4" | "giant-8" | "giant-16" => {
+            repeat(count, || P::decode(pieces)).await
+        }
         "decode-sync" | "decode-64-sync" | "decode-bytes-sync" => repeat(count, || P::decode_sync(pieces)).await,
         "stream" => P::stream(base, "stream-1000", count).await,
         "calls" => P::calls(base, count).await,

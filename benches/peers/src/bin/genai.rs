@@ -67,10 +67,8 @@ impl Peer for Genai {
         let client = client(base);
         let mut seen = Seen::new();
         for _ in 0..times {
-            let reply = client
-                .exec_chat("small", request(corpus::QUESTION.into()), Some(&options()))
-                .await
-                .map_err(why)?;
+            let reply =
+                client.exec_chat("small", request(corpus::QUESTION.into()), Some(&options())).await.map_err(why)?;
             seen.items += 1;
             seen.text(reply.first_text().unwrap_or_default());
         }

@@ -5,9 +5,7 @@ use std::any::Any;
 use bytes::Bytes;
 use futures::StreamExt;
 use openai_oxide::streaming::SseStream;
-use openai_oxide::types::chat::{
-    ChatCompletionChunk, ChatCompletionMessageParam, ChatCompletionRequest, UserContent,
-};
+use openai_oxide::types::chat::{ChatCompletionChunk, ChatCompletionMessageParam, ChatCompletionRequest, UserContent};
 use openai_oxide::types::embedding::EmbeddingRequest;
 use openai_oxide::types::file::FilePurpose;
 use openai_oxide::{ClientConfig, OpenAI};
@@ -92,7 +90,7 @@ impl Peer for OpenaiOxide {
         let client = client(base);
         let mut seen = Seen::new();
         for _ in 0..times {
-            let mut request = EmbeddingRequest::new(model, "text");
+            let mut request = EmbeddingRequest::new("text", model);
             let format = if model.starts_with("base64") { "\"base64\"" } else { "\"float\"" };
             request.encoding_format = Some(serde_json::from_str(format).map_err(why)?);
             let reply = client.embeddings().create(request).await.map_err(why)?;
