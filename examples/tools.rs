@@ -34,6 +34,7 @@ async fn main() -> Result<()> {
     let request = ChatRequest::new(model, [Message::user("Do I need an umbrella in Oslo?")])
         .tool_choice(ToolChoice::function("weather")) // for the first round; small models need the push
         .include_usage(true)
+        .temperature(0.0)
         .max_tokens(100);
 
     let mut events = client
