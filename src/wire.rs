@@ -47,6 +47,7 @@ pub enum Read<T> {
 }
 
 impl<T> Read<T> {
+    #[inline]
     pub(crate) fn map<U>(self, convert: impl FnOnce(T) -> U) -> Read<U> {
         match self {
             Read::Value(value) => Read::Value(convert(value)),
@@ -56,6 +57,7 @@ impl<T> Read<T> {
     }
 
     /// Puts what fits into the field; gives back what the struct keeps beside it.
+    #[inline]
     pub(crate) fn put(self, field: &mut T) -> Option<Value> {
         self.map(|value| *field = value).beside()
     }
@@ -63,6 +65,7 @@ impl<T> Read<T> {
 
 impl Read<()> {
     /// What the struct keeps beside the field.
+    #[inline]
     pub(crate) fn beside(self) -> Option<Value> {
         match self {
             Read::Value(()) => None,
@@ -79,6 +82,7 @@ pub trait Wire: Sized {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error>;
 
     /// Reads one value into a place that holds the blank: large structs are not moved then.
+    #[inline]
     fn read_into<'de, D: Deserializer<'de>>(place: &mut Self, deserializer: D) -> Result<Read<()>, D::Error> {
         Ok(Self::read(deserializer)?.map(|value| *place = value))
     }

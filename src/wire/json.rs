@@ -191,10 +191,16 @@ impl<'de> Json<'de> {
     }
 
     /// Reads digits on top of a number.
-    #[inline]
+    #[inline(always)]
     fn digits(&mut self, number: &mut u64) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let (mut sum, mut digits) = (*number, 0);
+        while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
+            let Some(eight) = eight_digits(u64::from_le_bytes(*eight)) else { break };
+            sum = sum.wrapping_mul(100_000_000).wrapping_add(eight);
+            digits += 8;
+            rest = behind;
+        }
         for byte in rest {
             let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
@@ -213,8 +219,12 @@ impl<'de> Json<'de> {
         let is_negative = self.byte(start) == Some(b'-');
         self.at += usize::from(is_negative);
         let whole = self.at;
-        let mut number = 0;
-        self.digits(&mut number);
+        let mut number: u64 = 0;
+        // Mostly few: what is in front of a point.
+        while let Some(digit) = self.byte(self.at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+            self.at += 1;
+        }
         let digits = self.at - whole;
         if digits == 0 || digits > 1 && self.byte(whole) == Some(b'0') {
             return Err(NotJson);
@@ -236,7 +246,7 @@ impl<'de> Json<'de> {
     }
 
     /// The rest of a number that is no integer.
-    #[inline]
+    #[inline(always)]
     fn float(&mut self, start: usize, is_negative: bool, mut number: u64, digits: usize) -> Result<f64> {
         let mut exponent = 0;
         if self.byte(self.at) == Some(b'.') {
@@ -252,7 +262,7 @@ impl<'de> Json<'de> {
         if is_plain && digits + exponent <= MOST_DIGITS && number < 1 << 53 {
             if let Some(power) = POWERS.get(exponent) {
                 // Both are exact, so that the quotient is the nearest float.
-                let float = number as f64 / power;
+                let float = number as i64 as f64 / power;
                 return Ok(if is_negative { -float } else { float });
             }
         }
@@ -295,6 +305,21 @@ impl<'de> Json<'de> {
             _ => Ok(true),
         }
     }
+}
+
+/// The number that eight bytes write, if all are digits: pairs, then fours, then all eight at once.
+#[inline]
+fn eight_digits(word: u64) -> Option<u64> {
+    const SIXES: u64 = 0x0606_0606_0606_0606;
+    const HIGH_HALVES: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+    const THREES: u64 = 0x3030_3030_3030_3030;
+    // A digit is 0x3_, and stays one when six are added: 0x3A and above do not.
+    if word & HIGH_HALVES != THREES || word.wrapping_add(SIXES) & HIGH_HALVES != THREES {
+        return None;
+    }
+    let pairs = ((word & 0x0F0F_0F0F_0F0F_0F0F).wrapping_mul(2561) >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(6_553_601) >> 16) & 0x0000_FFFF_0000_FFFF;
+    Some(fours.wrapping_mul(42_949_672_960_001) >> 32)
 }
 
 /// Marks the bytes of a word that end the plain part of a string: by the lowest set bit, the first of them.
@@ -506,6 +531,25 @@ mod tests {
         for text in scalars.split_whitespace() {
             assert_same(text);
             assert_same(&format!(" [ {text} , {text} ] "));
+        }
+    }
+
+    #[test]
+    fn reads_numbers_of_any_length() {
+        for length in 1..24 {
+            for digits in ["1234567890123456789012345", "9999999999999999999999999", "1000000000000000000000000"] {
+                let (whole, rest) = digits.split_at(length);
+                match whole.parse::<u64>() {
+                    Ok(number) => assert_eq!(read(whole), Some(Value::from(number))),
+                    Err(_) => assert_eq!(read(whole), whole.parse::<f64>().ok().map(Value::from)),
+                }
+                for foreign in ["/", ":", "a", "\u{f9}", " "] {
+                    assert_eq!(read(&format!("{whole}{foreign}{rest}")), None);
+                    assert_same(&format!("[{whole}{foreign}"));
+                }
+                let fraction = format!("0.{whole}");
+                assert_eq!(read(&fraction), fraction.parse::<f64>().ok().map(Value::from), "{fraction}");
+            }
         }
     }
 

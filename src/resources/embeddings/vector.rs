@@ -93,7 +93,8 @@ fn floats_of(base64: &str) -> Option<Vec<f32>> {
     for block in base64.as_bytes().chunks(BLOCK) {
         let length = ENGINE.decode_slice(block, &mut bytes).ok()?;
         let floats = bytes.get(..length)?.chunks_exact(size_of::<f32>());
-        vector.extend(floats.filter_map(|bytes| bytes.try_into().ok()).map(f32::from_le_bytes));
+        // Each is four bytes, so that the number of floats is known before.
+        vector.extend(floats.map(|bytes| bytes.try_into().map_or(f32::NAN, f32::from_le_bytes)));
     }
     // Padding inside the text ends a block early.
     (vector.len() * size_of::<f32>() == length).then_some(vector)
