@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Secrets;
 use crate::Extra;
+use crate::wire::halves;
 
 /// What the server says about an error. Every shape of body gives a message.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,7 +27,7 @@ impl ApiError {
     pub fn from_body(body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body));
         let text = text.trim();
-        match serde_json::from_str::<Value>(text) {
+        match halves::value(text) {
             Ok(value) => ApiError::from_value(&value)
                 .unwrap_or_else(|| ApiError { message: text.to_owned(), ..ApiError::default() }),
             Err(_) => ApiError { message: text.to_owned(), ..ApiError::default() },
@@ -191,6 +192,7 @@ mod tests {
         assert_eq!(message(r#"{"detail":[{"loc":["body","n"],"msg":"too large","type":"t"}]}"#), "body.n: too large");
         assert_eq!(message(r#"[{"error":{"message":"a"}}]"#), "a");
         assert_eq!(message(r#"{"message":"a"}"#), "a");
+        assert_eq!(message(r#"{"error":{"message":"no \ud83d"}}"#), "no \u{FFFD}");
         assert_eq!(message("<h1>502</h1>"), "<h1>502</h1>");
         assert_eq!(message(""), "");
     }

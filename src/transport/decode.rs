@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
 use crate::transport::sse::decode_utf8;
-use crate::wire::halves::mend_whole;
+use crate::wire::halves::{self, mending};
 use crate::wire::json::Json;
 use crate::wire::{Read, Reply, Wire};
 
@@ -59,7 +59,7 @@ impl Whole {
 
     /// The error that stands in a body with a good status, or a decode error when none does.
     fn not_a_reply(&self, text: &str, root: &str) -> Error {
-        let value = serde_json::from_str::<Value>(text).unwrap_or_default();
+        let value = halves::value(text).unwrap_or_default();
         if !value.is_string() {
             if let Some(api) = ApiError::from_value(&value) {
                 return self.error(ErrorKind::Api, "").with_api(api);
@@ -85,7 +85,7 @@ impl Whole {
     /// JSON or a web page in place of what was asked for: often an error with a good status.
     pub(crate) fn in_place_of(&self, wanted: &str) -> Error {
         let text = self.text();
-        match serde_json::from_str::<Value>(&text) {
+        match halves::value(&text) {
             Ok(value) if !value.is_string() => match ApiError::from_value(&value) {
                 Some(api) if value.get("choices").is_none() => self.error(ErrorKind::Api, "").with_api(api),
                 _ => self.error(ErrorKind::Decode, format!("a JSON body came in place of {wanted}")),
@@ -127,17 +127,9 @@ fn why_not(text: &str) -> serde_json::Error {
     }
 }
 
-/// Decodes JSON; where characters cut in half stand in the way, once more without them.
-fn mending<V>(json: &str, decode: impl Fn(&str) -> serde_json::Result<V>) -> serde_json::Result<V> {
-    decode(json).or_else(|error| match mend_whole(json) {
-        Some(mended) => decode(&mended),
-        None => Err(error),
-    })
-}
-
 /// True when the JSON is a list, or an object with this member.
 fn has_root(text: &str, root: &str) -> bool {
-    match serde_json::from_str::<Value>(text) {
+    match halves::value(text) {
         Ok(Value::Object(members)) => members.contains_key(root),
         Ok(Value::Array(_)) => true,
         _ => false,

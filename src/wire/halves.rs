@@ -94,8 +94,21 @@ impl Halves {
     }
 }
 
+/// Decodes JSON; where characters cut in half stand in the way, once more without them.
+pub(crate) fn mending<V>(json: &str, decode: impl Fn(&str) -> serde_json::Result<V>) -> serde_json::Result<V> {
+    decode(json).or_else(|error| match mend_whole(json) {
+        Some(mended) => decode(&mended),
+        None => Err(error),
+    })
+}
+
+/// JSON of any kind, halves mended.
+pub(crate) fn value(json: &str) -> serde_json::Result<Value> {
+    mending(json, |json| serde_json::from_str(json))
+}
+
 /// A whole reply with U+FFFD for each half; `None` when there is nothing to mend.
-pub(crate) fn mend_whole(text: &str) -> Option<String> {
+fn mend_whole(text: &str) -> Option<String> {
     let mut value: Value = serde_json::from_str(&marked(text)?).ok()?;
     Halves::default().mend_value(&mut value, "", false);
     serde_json::to_string(&value).ok()
