@@ -322,6 +322,11 @@ pub(crate) struct With<'a, R> {
 /// Members that the method decides.
 pub(crate) type Added<'a> = &'a [(&'static str, Value)];
 
+/// The member `stream`: left out where the reply comes whole.
+pub(crate) fn stream_member(stream: bool) -> (&'static str, Value) {
+    ("stream", if stream { Value::Bool(true) } else { Value::Null })
+}
+
 pub(crate) fn is_added(added: Added<'_>, name: &str) -> bool {
     added.iter().any(|(key, _)| *key == name)
 }
