@@ -3,7 +3,7 @@
 //! [`Wire`] is the reading half of every wire type. It answers with [`Read::Value`] when the JSON fits,
 //! in any of the shapes servers use for it, and with [`Read::Odd`] when it does not; then the struct that
 //! holds the field keeps the odd value in its [`Extra`] and goes on. So no field can fail a reply, and
-//! nothing is lost. The `wire!` macro writes these implementations; see `macros.rs`.
+//! nothing is lost. The `wire!` macro writes these implementations; see `macros/object.rs`.
 //!
 //! What is read and written back is the same JSON, but for these:
 //! * null is the same as a missing member, and so is empty text, an empty list and an empty object where a field may
@@ -321,6 +321,11 @@ pub(crate) struct With<'a, R> {
 
 /// Members that the method decides.
 pub(crate) type Added<'a> = &'a [(&'static str, Value)];
+
+/// The member `stream`: left out where the reply comes whole.
+pub(crate) fn stream_member(stream: bool) -> (&'static str, Value) {
+    ("stream", if stream { Value::Bool(true) } else { Value::Null })
+}
 
 pub(crate) fn is_added(added: Added<'_>, name: &str) -> bool {
     added.iter().any(|(key, _)| *key == name)

@@ -20,9 +20,6 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use http::Method;
-use serde_json::Value;
-
 use crate::Extra;
 use crate::call::Call;
 use crate::chat::{FinishReason, Grows, Stop, StreamOptions, TokenLogprob, Usage, merge_extra};
@@ -32,7 +29,7 @@ use crate::stream::{EventStream, Progress, StreamItem};
 use crate::transport::Expect;
 use crate::transport::decode::Whole;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Wire, With};
+use crate::wire::{Wire, With, stream_member};
 
 /// Completions of one client.
 #[derive(Clone, Debug)]
@@ -86,14 +83,8 @@ impl Completions {
 }
 
 fn post(request: &CompletionRequest, stream: bool) -> Result<WireRequest> {
-    if request.model.is_empty() {
-        return Err(Error::config("the model is empty"));
-    }
-    let added = [("stream", if stream { Value::Bool(true) } else { Value::Null })];
-    let body = Body::json(&With { request, added: &added })?;
-    let mut wire = WireRequest::new(Method::POST, &["completions"], body)?;
-    wire.model = Some(request.model.clone());
-    Ok(wire)
+    let body = Body::json(&With { request, added: &[stream_member(stream)] });
+    WireRequest::of_model(&["completions"], Some(&request.model), body)
 }
 
 wire! {

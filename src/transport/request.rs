@@ -109,6 +109,12 @@ impl WireRequest {
         Ok(WireRequest { method, path, query: Vec::new(), body, model: None })
     }
 
+    /// A post to a route that works with a model.
+    pub(crate) fn of_model(segments: &[&str], model: Option<&str>, body: Result<Body>) -> Result<Self> {
+        model.map_or(Ok(()), check_model)?;
+        Ok(WireRequest { model: model.map(str::to_owned), ..WireRequest::new(Method::POST, segments, body?)? })
+    }
+
     /// A request to a route given as text, with a query if it has one.
     pub(crate) fn raw(method: Method, route: &str, body: Body) -> Result<Self> {
         let (path, query) = route.split_once('?').unwrap_or((route, ""));
@@ -133,6 +139,11 @@ impl WireRequest {
             model: None,
         })
     }
+}
+
+/// An empty name is a setting that was forgotten.
+pub(crate) fn check_model(model: &str) -> Result<()> {
+    if model.is_empty() { Err(Error::config("the model is empty")) } else { Ok(()) }
 }
 
 fn check_segment(segment: &str) -> Result<()> {

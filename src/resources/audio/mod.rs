@@ -18,9 +18,6 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use http::Method;
-use serde_json::Value;
-
 mod speech;
 mod transcription;
 mod voice;
@@ -35,12 +32,12 @@ pub use self::transcription::{
 pub use self::voice::{CustomVoice, Voice, VoiceConsent, VoiceConsentRequest, VoiceConsents, VoiceRequest, Voices};
 use crate::call::Call;
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::stream::EventStream;
 use crate::transport::Expect;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Fields, With};
+use crate::wire::{Fields, With, stream_member};
 use crate::{Download, FileSource};
 
 /// Speech and transcription of one client.
@@ -338,23 +335,12 @@ fn upload(
     format: Option<&str>,
     stream: bool,
 ) -> Result<WireRequest> {
-    check_model(model)?;
-    let stream = if stream { Value::Bool(true) } else { Value::Null };
-    let request = With { request, added: &[("response_format", format.into()), ("stream", stream)] };
-    let form = Form::new().fields(&request, &["file"])?.file("file", file.clone());
-    let mut wire = WireRequest::new(Method::POST, &["audio", route], Body::Form(Arc::new(form)))?;
-    wire.model = Some(model.to_owned());
-    Ok(wire)
+    let request = With { request, added: &[("response_format", format.into()), stream_member(stream)] };
+    let form = Form::new().fields(&request, &["file"]).map(|form| form.file("file", file.clone()));
+    WireRequest::of_model(&["audio", route], Some(model), form.map(|form| Body::Form(Arc::new(form))))
 }
 
 fn speech(request: &SpeechRequest, stream_format: Option<&str>) -> Result<WireRequest> {
-    check_model(&request.model)?;
-    let body = Body::json(&With { request, added: &[("stream_format", stream_format.into())] })?;
-    let mut wire = WireRequest::new(Method::POST, &["audio", "speech"], body)?;
-    wire.model = Some(request.model.clone());
-    Ok(wire)
-}
-
-fn check_model(model: &str) -> Result<()> {
-    if model.is_empty() { Err(Error::config("the model is empty")) } else { Ok(()) }
+    let body = Body::json(&With { request, added: &[("stream_format", stream_format.into())] });
+    WireRequest::of_model(&["audio", "speech"], Some(&request.model), body)
 }

@@ -15,6 +15,7 @@ use crate::completions::CompletionRequest;
 use crate::embeddings::EmbeddingRequest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::decode;
+use crate::transport::request::check_model;
 use crate::wire::{Added, Wire, With};
 
 /// A request that may stand in a batch: it knows its route.
@@ -169,9 +170,7 @@ impl BatchInput {
 
     /// Adds a request under a name of yours.
     pub fn push<R: BatchItem>(&mut self, custom_id: impl Into<String>, request: &R) -> Result<()> {
-        if request.model().is_empty() {
-            return Err(Error::config("the model is empty"));
-        }
+        check_model(request.model())?;
         let custom_id = custom_id.into();
         let line = Line { custom_id: &custom_id, method: "POST", url: R::ENDPOINT, body: request.body() };
         self.add(&custom_id, R::ENDPOINT, &line)

@@ -19,7 +19,6 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use http::Method;
 use serde_json::{Value, json};
 
 mod accumulate;
@@ -63,7 +62,7 @@ use crate::client::Client;
 use crate::page::{Deleted, ListRequest, Order, Page};
 use crate::transport::Expect;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Wire, With};
+use crate::wire::{Wire, With, stream_member};
 
 /// Chat completions of one client.
 #[derive(Clone, Debug)]
@@ -207,14 +206,8 @@ impl Chat {
 }
 
 fn post(request: &ChatRequest, stream: bool) -> crate::Result<WireRequest> {
-    if request.model.is_empty() {
-        return Err(crate::Error::config("the model is empty"));
-    }
-    let added = [("stream", if stream { Value::Bool(true) } else { Value::Null })];
-    let body = Body::json(&With { request, added: &added })?;
-    let mut wire = WireRequest::new(Method::POST, &["chat", "completions"], body)?;
-    wire.model = Some(request.model.clone());
-    Ok(wire)
+    let body = Body::json(&With { request, added: &[stream_member(stream)] });
+    WireRequest::of_model(&["chat", "completions"], Some(&request.model), body)
 }
 
 wire! {

@@ -13,6 +13,7 @@ use crate::chat::Usage;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Options;
+use crate::transport::request::check_model;
 use crate::wire::Wire;
 
 /// Any number of inputs on their way, made by [`Embeddings::create_all`](super::Embeddings::create_all) and sent when it
@@ -103,9 +104,7 @@ impl CreateAll {
         if batch_size == 0 || concurrency == 0 {
             return Err(Error::config("the batch size and the concurrency must be 1 or more"));
         }
-        if request.model.is_empty() {
-            return Err(Error::config("the model is empty"));
-        }
+        check_model(&request.model)?;
         let input = std::mem::replace(&mut request.input, EmbeddingInput::blank());
         // What only the server understands counts as one.
         let total = input.count().unwrap_or(1);

@@ -16,7 +16,6 @@
 
 use std::borrow::Borrow;
 
-use http::Method;
 use serde_json::Value;
 
 mod create_all;
@@ -27,7 +26,7 @@ use self::vector::dot;
 use crate::call::Call;
 use crate::chat::Usage;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::transport::request::{Body, WireRequest};
 use crate::transport::{Answer, Expect};
 use crate::wire::{Wire, With};
@@ -92,15 +91,10 @@ impl Embeddings {
 }
 
 fn post(client: &Client, request: &EmbeddingRequest) -> Result<WireRequest> {
-    if request.model.is_empty() {
-        return Err(Error::config("the model is empty"));
-    }
     let is_open = request.encoding_format.is_none() && !request.extra.contains_key("encoding_format");
     let base64 = [("encoding_format", Value::from("base64"))];
     let added = if is_open && client.settings().base64_embeddings { base64.as_slice() } else { &[] };
-    let mut wire = WireRequest::new(Method::POST, &["embeddings"], Body::json(&With { request, added })?)?;
-    wire.model = Some(request.model.clone());
-    Ok(wire)
+    WireRequest::of_model(&["embeddings"], Some(&request.model), Body::json(&With { request, added }))
 }
 
 /// A reply whose vectors are whole: reading keeps broken base64 aside, and an empty vector in its place would be a lie.

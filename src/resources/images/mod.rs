@@ -17,9 +17,6 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use http::Method;
-use serde_json::Value;
-
 mod reply;
 mod request;
 
@@ -35,7 +32,7 @@ use crate::stream::EventStream;
 use crate::transport::Expect;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::With;
+use crate::wire::{With, stream_member};
 
 /// Images of one client.
 #[derive(Clone, Debug)]
@@ -163,25 +160,25 @@ impl ImageApi {
 }
 
 fn generation(request: &ImageRequest, stream: bool) -> Result<WireRequest> {
-    let body = Body::json(&With { request, added: &[flag(stream)] });
-    post("generations", &request.model, body)
+    let body = Body::json(&With { request, added: &[stream_member(stream)] });
+    WireRequest::of_model(&["images", "generations"], request.model.as_deref(), body)
 }
 
 fn edit(request: &ImageEditRequest, stream: bool) -> Result<WireRequest> {
     let inputs = || request.images.iter().chain(&request.mask);
     let is_file = |input: &ImageInput| matches!(input, ImageInput::File(_));
     let body = if !inputs().any(is_file) {
-        Body::json(&With { request, added: &[flag(stream)] })
+        Body::json(&With { request, added: &[stream_member(stream)] })
     } else if inputs().all(is_file) {
         edit_form(request, stream).map(|form| Body::Form(Arc::new(form)))
     } else {
         Err(Error::config("some images are files and others are not: the server takes either"))
     };
-    post("edits", &request.model, body)
+    WireRequest::of_model(&["images", "edits"], request.model.as_deref(), body)
 }
 
 fn edit_form(request: &ImageEditRequest, stream: bool) -> Result<Form> {
-    let mut form = Form::new().fields(&With { request, added: &[flag(stream)] }, &["images", "mask"])?;
+    let mut form = Form::new().fields(&With { request, added: &[stream_member(stream)] }, &["images", "mask"])?;
     // A list of one goes without brackets: servers before `gpt-image-1` know one image only.
     let part = if request.images.len() == 1 { "image" } else { "image[]" };
     let images = request.images.iter().map(|image| (part, image));
@@ -195,18 +192,9 @@ fn edit_form(request: &ImageEditRequest, stream: bool) -> Result<Form> {
 
 fn variation(request: &ImageVariationRequest) -> Result<WireRequest> {
     let form = Form::new().fields(request, &["image"]).map(|form| form.file("image", request.image.clone()));
-    post("variations", &request.model, form.map(|form| Body::Form(Arc::new(form))))
-}
-
-fn flag(stream: bool) -> (&'static str, Value) {
-    ("stream", if stream { Value::Bool(true) } else { Value::Null })
-}
-
-fn post(route: &str, model: &Option<String>, body: Result<Body>) -> Result<WireRequest> {
-    if model.as_ref().is_some_and(String::is_empty) {
-        return Err(Error::config("the model is empty"));
-    }
-    let mut wire = WireRequest::new(Method::POST, &["images", route], body?)?;
-    wire.model = model.clone();
-    Ok(wire)
+    WireRequest::of_model(
+        &["images", "variations"],
+        request.model.as_deref(),
+        form.map(|form| Body::Form(Arc::new(form))),
+    )
 }

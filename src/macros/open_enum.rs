@@ -1,0 +1,107 @@
+//! `open_enum!`: texts of a known set.
+
+/// Text of a known set that may be any other text, too: known variants and `Other`, which round-trips unchanged.
+/// `Done = "done" | "DONE"` reads other spellings, too, and writes the first.
+macro_rules! open_enum {
+    ($(
+        $(#[$meta:meta])*
+        pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $text:literal $(| $spelling:literal)* ),* $(,)? }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $( $(#[$variant_meta])* $variant, )*
+            /// Any other text.
+            Other(String),
+        }
+
+        impl $name {
+            /// The text on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $( $name::$variant => $text, )*
+                    $name::Other(text) => text,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                match text {
+                    $( $text $(| $spelling)* => $name::$variant, )*
+                    other => $name::Other(other.to_owned()),
+                }
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                match &*text {
+                    $( $text $(| $spelling)* => $name::$variant, )*
+                    _ => $name::Other(text),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                self.as_str() == other
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                self.as_str() == *other
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::wire::deserialize(deserializer)
+            }
+        }
+
+        impl $crate::wire::Wire for $name {
+            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
+                deserializer.deserialize_any($crate::wire::Text(|text: &str| $name::from(text)))
+            }
+
+            fn blank() -> Self {
+                $name::Other(String::new())
+            }
+
+            fn is_blank(&self) -> bool {
+                self.is_nothing()
+            }
+
+            fn is_nothing(&self) -> bool {
+                matches!(self, $name::Other(text) if text.is_empty())
+            }
+
+            #[cfg(test)]
+            fn sample() -> serde_json::Value {
+                [$($text),*].first().copied().into()
+            }
+        }
+
+        #[cfg(test)]
+        #[test]
+        #[allow(non_snake_case)]
+        fn $name() {
+            $crate::wire::proof::of_enum::<$name>(&[$($text),*]);
+        }
+    )+};
+}
