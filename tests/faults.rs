@@ -9,10 +9,13 @@
     reason = "this is test code, which clippy sees in test functions only"
 )]
 
+use std::task::Poll;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+
 use openai_compatible::chat::{ChatCompletion, ChatRequest, ChatStream, Message};
-use openai_compatible::{Client, ErrorKind, Result};
+use openai_compatible::{Client, ErrorKind, HttpError, HttpService, RequestBody, ResponseBody, Result};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -381,5 +384,81 @@ async fn what_is_no_http_is_a_broken_connection() {
         client(&server).chat().stream(request()).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Transport);
+    }
+}
+
+#[tokio::test]
+async fn without_an_end_mark_a_stream_is_whole_when_every_choice_that_began_has_ended() {
+    let chunk = |index: u64, reason: Value| {
+        let choice = json!({ "index": index, "delta": { "content": "a" }, "finish_reason": reason });
+        format!("data: {}\n\n", json!({ "id": "a", "choices": [choice] }))
+    };
+    for second in [1, 2, 40, 63] {
+        let begun = chunk(0, Value::Null) + &chunk(second, Value::Null) + &chunk(0, json!("stop"));
+        let whole = begun.clone() + &chunk(second, json!("stop"));
+        let server = Server::start([events(begun), events(whole)]).await;
+
+        assert_eq!(read(open(&server).await).await.1, Some(ErrorKind::Stream), "choice {second} has not ended");
+        assert_eq!(read(open(&server).await).await.1, None, "choice {second}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_events_says_so() {
+    let server = Server::start([events(": hello\n\n"), events(event("a"))]).await;
+    let mut empty = open(&server).await;
+    assert!(empty.try_next().await.unwrap_err().to_string().contains("without a single event"));
+
+    let mut cut = open(&server).await;
+    cut.try_next().await.unwrap();
+    assert!(cut.try_next().await.unwrap_err().to_string().contains("before the reply was finished"));
+}
+
+#[tokio::test]
+async fn a_body_in_place_of_a_stream_is_read_up_to_the_limit() {
+    let body = whole().to_string();
+    let (start, rest) = body.split_at(body.len() / 2);
+    let reply =
+        || Reply::status(200).header("content-type", "application/json").piece(start.to_owned()).piece(rest.to_owned());
+    for (limit, outcome) in [(body.len(), None), (body.len() - 1, Some(ErrorKind::Decode))] {
+        let server = Server::start([reply().at_once(), reply()]).await;
+        let client =
+            Client::builder().base_url(server.base_url()).max_retries(0).max_event_size(limit).build().unwrap();
+        for _ in 0..2 {
+            assert_eq!(read(client.chat().stream(request()).await.unwrap()).await.1, outcome, "limit {limit}");
+        }
+    }
+}
+
+/// A body that must not be asked on behind its end, as that of an async block must not.
+struct EndsOnce(&'static str);
+
+impl HttpService for EndsOnce {
+    fn call(
+        &self,
+        _: http::Request<RequestBody>,
+    ) -> BoxFuture<'static, Result<http::Response<ResponseBody>, HttpError>> {
+        let mut left = Some(Some(bytes::Bytes::from(self.0)));
+        let body = futures::stream::poll_fn(move |_| match left.take() {
+            Some(Some(bytes)) => {
+                left = Some(None);
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Some(None) => Poll::Ready(None),
+            None => panic!("asked on behind its end"),
+        });
+        let reply = http::Response::builder().header("content-type", "text/event-stream");
+        let reply = reply.body(ResponseBody::streamed(body)).unwrap();
+        Box::pin(async { Ok(reply) })
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_not_asked_on_behind_its_end() {
+    let finished = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
+    for body in [finished, "data: {\"choices\":[]}\n\ndata: [DONE]", "data: {\"choices\":[]}\n\ndata: [DONE]\n\n"] {
+        let client = Client::builder().base_url("http://x").http_service(EndsOnce(body)).build().unwrap();
+        let stream = client.chat().stream(request()).await.unwrap();
+        assert_eq!(read(stream).await.1, None, "{body}");
     }
 }

@@ -198,9 +198,9 @@ impl Reader {
         decode: impl Fn(&str) -> serde_json::Result<V>,
     ) -> serde_json::Result<V> {
         if self.halves.is_empty() {
-            match decode(text) {
-                Err(error) if error.is_syntax() => {}
-                decoded => return decoded,
+            let decoded = decode(text);
+            if decoded.is_ok() {
+                return decoded;
             }
         }
         match self.halves.mend(text) {
