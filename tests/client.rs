@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::{Client, ClientBuilder, Error, ErrorKind, HttpError, RequestBody, ResponseBody};
+use openai_compatible::{
+    Client, ClientBuilder, Error, ErrorKind, FileSource, Form, HttpError, HttpErrorKind, RequestBody, ResponseBody,
+};
 use serde_json::{Value, json};
 use support::{Recorded, Reply, Server};
 
@@ -436,4 +438,46 @@ async fn a_base_url_that_is_no_unicode_does_not_lead_to_the_default_server() {
     let url = std::ffi::OsStr::from_bytes(b"http://h\xffst/v1");
     let said = child(&[("OPENAI_API_KEY", "sk-1".as_ref()), ("OPENAI_BASE_URL", url)]).await;
     assert!(said.contains("not set up right: the base URL"), "{said}");
+}
+
+// ---- TLS, and what is shown ----
+
+#[cfg(feature = "rustls")]
+#[tokio::test]
+async fn https_begins_with_a_handshake() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let first_byte = tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncReadExt::read_u8(&mut connection).await.unwrap()
+    });
+    let client = Client::builder().base_url(format!("https://{address}/v1")).max_retries(0).build().unwrap();
+    assert_eq!(client.get::<Value>("models").await.unwrap_err().kind(), ErrorKind::Connect);
+    assert_eq!(first_byte.await.unwrap(), 0x16);
+}
+
+#[test]
+fn debug_output_tells_sizes_and_no_content() {
+    let prompt = Bytes::from_static(b"the prompt");
+    assert_eq!(format!("{:?}", RequestBody::from(prompt.clone())), "RequestBody(10 bytes)");
+    assert!(format!("{:?}", ResponseBody::from(prompt.clone())).starts_with("ResponseBody"));
+    let form = Form::new().text("model", "secret").file("file", FileSource::bytes("a.txt", prompt));
+    let shown = format!("{form:?}");
+    assert!(shown.contains("6 bytes") && shown.contains("a.txt"), "{shown}");
+    assert!(!shown.contains("secret") && !shown.contains("prompt"), "{shown}");
+    assert!(format!("{:?}", openai_compatible::DefaultHttp::new(Duration::from_secs(1))).starts_with("DefaultHttp"));
+}
+
+#[test]
+fn a_fault_of_the_transport_tells_its_stage_and_its_cause() {
+    for (kind, stage) in [
+        (HttpErrorKind::Config, "the request cannot be sent"),
+        (HttpErrorKind::Connect, "the server was not reached"),
+        (HttpErrorKind::Timeout, "the transport timed out"),
+        (HttpErrorKind::Interrupted, "the connection was interrupted"),
+    ] {
+        let error = HttpError::new(kind, "why");
+        assert_eq!(error.to_string(), stage);
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "why");
+    }
 }

@@ -332,6 +332,19 @@ async fn a_redirect_of_302_turns_a_post_into_a_get() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_redirect_of_303_turns_every_request_into_a_get() {
+    let moved = || Reply::status(303).header("location", "/v1/moved");
+    let server = Server::start([moved(), ok(), moved(), ok()]).await;
+    client(&server).chat().create(hello()).await.unwrap();
+    client(&server).delete::<Value>("things/1").await.unwrap();
+    for n in [1, 3] {
+        let second = &server.requests()[n];
+        assert_eq!((second.method.as_str(), second.target.as_str()), ("GET", "/v1/moved"));
+        assert!(second.body.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_redirect_does_not_turn_a_deletion_into_another_request() {
     for status in [301, 302, 307, 308] {
         let server = Server::start([Reply::status(status).header("location", "/v1/moved"), Reply::status(204)]).await;

@@ -264,4 +264,47 @@ mod tests {
         let error = serde_json::from_str::<Vec<Colour>>(text).unwrap_err();
         assert_eq!(describe(&error, Some(text)), "unknown variant, expected `red` at [1]");
     }
+
+    #[test]
+    fn without_a_path_the_position_is_named() {
+        let error = serde_json::from_str::<Vec<u64>>("{}").unwrap_err();
+        assert_eq!(describe(&error, Some("{}")), "invalid type: map, expected a sequence at line 1 column 0");
+        let error = serde_json::from_str::<Vec<u64>>("[1,\n true]").unwrap_err();
+        assert_eq!(describe(&error, None), "invalid type: boolean `true`, expected u64 at line 2 column 5");
+        let error = serde::de::Error::custom("odd");
+        assert_eq!(describe(&error, None), "odd");
+    }
+
+    #[test]
+    fn what_stands_between_quotes_is_left_out() {
+        assert_eq!(
+            without_content(r#"invalid type: string "a "b" c", expected u64"#),
+            "invalid type: string, expected u64"
+        );
+        assert_eq!(without_content(r#"one " alone"#), r#"one " alone"#);
+        assert_eq!(without_content("unknown variant `a`"), "unknown variant");
+    }
+
+    #[test]
+    fn a_path_leads_through_lines_lists_and_names_of_any_kind() {
+        let path = |text: &str| path_at(text, text.lines().count(), text.lines().last().unwrap().len());
+        assert_eq!(path(r#"{"a":[{"b":[1,{"c":2},["#), "a[0].b[2][0]");
+        assert_eq!(path("{\n\"a\": {\n\"b\": 1,\n\"c\": 2"), "a.c");
+        assert_eq!(path(r#"{"items":{"#), "items");
+        assert_eq!(path(r#"{"a\"b":{"c":1"#), "ab.c");
+        assert_eq!(path(r#"{"a":"{[,:","b":1"#), "b");
+        assert_eq!(path(&format!("{{\"{}\":1", "n".repeat(70))), "n".repeat(64));
+    }
+
+    #[test]
+    fn a_body_is_quoted_by_its_first_words() {
+        assert_eq!(start_of("  Bad \n\t gateway "), "Bad gateway");
+        assert_eq!(start_of(&"é".repeat(200)), "é".repeat(120));
+    }
+
+    #[test]
+    fn nothing_may_stand_behind_a_reply() {
+        assert!(read::<crate::Extra>("{} ").is_ok());
+        assert!(read::<crate::Extra>("{} x").unwrap_err().to_string().contains("trailing characters"));
+    }
 }

@@ -223,9 +223,8 @@ impl Attempt<'_> {
                     hops += 1;
                     target = next;
                     // As browsers do: what is neither 307 nor 308 turns a POST into a GET, and 303 all methods.
-                    if head.status == StatusCode::SEE_OTHER && method != Method::HEAD
-                        || matches!(head.status.as_u16(), 301 | 302) && method == Method::POST
-                    {
+                    let is_post = method == Method::POST;
+                    if matches!((head.status.as_u16(), is_post), (303, _) | (301 | 302, true)) {
                         method = Method::GET;
                         body = Body::Empty;
                     }
