@@ -1,7 +1,8 @@
 //! Runs three questions as a batch: writes them down, uploads them, waits, and prints the answers.
 //!
-//! `OPENAI_API_KEY=… cargo run --example batch [MODEL]`; `OPENAI_BASE_URL` leads to another server. A batch may take
-//! hours. Stopping this program does not stop it: `cargo run --example batch -- --wait batch_abc` goes on with it.
+//! `OPENAI_API_KEY=… cargo run --example batch`; `OPENAI_BASE_URL` leads to another server that has batches, and
+//! `OPENAI_MODEL` names its model. A batch may take hours. Stopping this program does not stop it:
+//! `cargo run --example batch -- --wait batch_abc` goes on with it.
 
 use std::io::Write as _;
 
@@ -16,8 +17,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ended = match args.as_slice() {
         [flag, id] if flag == "--wait" => client.batches().wait(id).on_progress(show).await,
         _ => {
-            let model = args.first().map_or("gpt-4o-mini", String::as_str);
-            client.batches().run(questions(model)?).on_progress(show).await
+            let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
+            client.batches().run(questions(&model)?).on_progress(show).await
         }
     };
     println!();

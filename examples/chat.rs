@@ -1,4 +1,4 @@
-//! Talks to a model: one question as an argument, or a conversation without one.
+//! Talks to a model: `cargo run --example chat -- "Why is the sky blue?"`, or a conversation without a question.
 //!
 //! Any server works: set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where it needs one, `OPENAI_API_KEY`.
 

@@ -27,8 +27,8 @@ async fn run(beginning: String) -> Result<()> {
     let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-3.5-turbo-instruct".to_owned());
     let request = CompletionRequest::new(model, &beginning).max_tokens(80).temperature(0.7).include_usage(true);
 
-    print!("{beginning}");
     let mut pieces = client.completions().stream(&request).await?;
+    print!("{beginning}");
     let (mut reason, mut usage) = (None, None);
     while let Some(piece) = pieces.try_next().await? {
         print!("{}", piece.text());

@@ -1,4 +1,4 @@
-//! Asks several servers in order and says who answered: `failover [QUESTION]`.
+//! Asks several servers in order and says who answered: `cargo run --example failover [QUESTION]`.
 //!
 //! The first one is a port on which nobody listens, the second one your own: `OPENAI_BASE_URL`, `OPENAI_MODEL` and,
 //! where it needs one, `OPENAI_API_KEY`.

@@ -1,6 +1,6 @@
 //! Uploads a file, lists what is there, downloads the file again, and deletes it.
 //!
-//! `OPENAI_API_KEY=… cargo run --example files [PATH]`; `OPENAI_BASE_URL` leads to another server.
+//! `OPENAI_API_KEY=… cargo run --example files [PATH]`; `OPENAI_BASE_URL` leads to another server that has files.
 
 use futures::TryStreamExt;
 use openai_compatible::files::{FileListRequest, Purpose};

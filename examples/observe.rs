@@ -1,4 +1,5 @@
-//! Asks a model, and prints what `tracing` is told of the call: one line an attempt, and the span at its end.
+//! Asks a model, and prints what `tracing` is told of the call: one line an attempt, and the span at its end:
+//! `cargo run --features tracing --example observe [QUESTION]`.
 //!
 //! Any server works: set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where it needs one, `OPENAI_API_KEY`. The answer goes to
 //! the standard output, the lines to the standard error.

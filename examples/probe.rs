@@ -1,6 +1,7 @@
-//! Tries what a server can do and prints it: `probe [--json | --markdown] [MODEL]`.
+//! Tries what a server can do and prints it: `cargo run --example probe -- [--json | --markdown] [MODEL]`.
 //!
-//! Any server works: set `OPENAI_BASE_URL` and, where it needs one, `OPENAI_API_KEY`.
+//! Any server works: set `OPENAI_BASE_URL` and, where it needs one, `OPENAI_API_KEY`. Without a model it takes that of
+//! `OPENAI_MODEL`, or the first one that the server lists.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

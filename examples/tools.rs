@@ -51,7 +51,8 @@ async fn main() -> Result<()> {
             ToolEvent::Chunk(chunk) => print!("{}", chunk.text()),
             ToolEvent::Result(result) => println!("[{} says {}]", result.call.name(), result.text()),
             ToolEvent::Done(run) => {
-                println!("\n[{} rounds; {:?} tokens]", run.rounds, run.usage.map(|usage| usage.total_tokens))
+                let usage = run.usage.map_or_else(|| "usage not reported".to_owned(), |usage| usage.to_string());
+                println!("\n[{} rounds; {usage}]", run.rounds);
             }
             _ => {}
         }

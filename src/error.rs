@@ -392,16 +392,22 @@ impl fmt::Debug for Error {
             extra: crate::Extra::new(),
             ..api.clone()
         });
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("status", &self.0.status)
-            .field("api", &api)
-            .field("request_id", &self.request_id())
-            .field("retry_after", &self.0.retry_after)
-            .field("attempts", &self.0.attempts)
-            .field("source", &self.0.source)
-            .finish()
+        // What is not known stays out, too: an error that leaves `main` is read by people.
+        let mut error = f.debug_struct("Error");
+        error.field("kind", &self.0.kind);
+        let mut known = |name, value: Option<&dyn fmt::Debug>| {
+            if let Some(value) = value {
+                error.field(name, value);
+            }
+        };
+        known("message", Some(&self.0.message).filter(|message| !message.is_empty()).map(|message| message as _));
+        known("status", self.0.status.as_ref().map(|status| status as _));
+        known("api", api.as_ref().map(|api| api as _));
+        known("request_id", self.request_id().as_ref().map(|id| id as _));
+        known("retry_after", self.0.retry_after.as_ref().map(|wait| wait as _));
+        known("attempts", Some(&self.0.attempts).filter(|attempts| **attempts > 0).map(|attempts| attempts as _));
+        known("source", self.0.source.as_ref().map(|source| source as _));
+        error.finish()
     }
 }
 

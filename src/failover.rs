@@ -48,8 +48,9 @@ impl Target {
 
 /// An ordered set of targets: the first that can answer does.
 ///
-/// * It moves on for connection faults, timeouts, 429, 5xx and missing models; every other error is yours.
-/// * A target that fails rests for a while, or for as long as its server asks. When all rest, all are tried.
+/// * It moves on for connection faults, timeouts, 408, 429, 5xx, spent quotas and what is not found, such as a model; every
+///   other error is yours.
+/// * A target that fails rests for a while, or longer where its server asks for that. When all rest, all are tried.
 /// * All targets but the last are tried once; the last one with its client's own retries.
 /// * A stream that has delivered is never moved.
 ///

@@ -217,13 +217,33 @@ impl Provider {
     fn base_url_from_env(self) -> Option<String> {
         let (name, path) = self.preset().base_url_variable?;
         let mut url = variable(name)?;
-        if !url.contains("://") {
-            // OLLAMA_HOST is the address to listen on: `0.0.0.0:11434`.
-            url = format!("http://{}", url.replace("0.0.0.0", "127.0.0.1"));
+        if self == Provider::Ollama {
+            url = ollama_url(&url);
         }
         let url = url.trim_end_matches('/');
         Some(if url.ends_with(path) { url.to_owned() } else { format!("{url}{path}") })
     }
+}
+
+/// `OLLAMA_HOST` is the address to listen on, such as `0.0.0.0`: scheme and port may be left out, and the port is
+/// Ollama's own where there is no scheme.
+fn ollama_url(host: &str) -> String {
+    let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
+    let (address, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let (name, port) = match address.rsplit_once(':') {
+        // More colons without brackets are those of an IPv6 address.
+        Some((name, port)) if is_port(port) && (!name.contains(':') || name.ends_with(']')) => (name, port),
+        _ => (address, if host.contains("://") { "" } else { "11434" }),
+    };
+    let name = match name {
+        "" | "0.0.0.0" => "127.0.0.1".to_owned(),
+        "::" | "[::]" => "[::1]".to_owned(),
+        name if name.contains(':') && !name.starts_with('[') => format!("[{name}]"),
+        name => name.to_owned(),
+    };
+    let colon = if port.is_empty() { "" } else { ":" };
+    format!("{scheme}://{name}{colon}{port}{path}")
 }
 
 impl fmt::Display for Provider {

@@ -430,6 +430,42 @@ async fn display_is_one_line_with_status_code_request_and_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_is_not_reached_is_named_without_its_query() {
+    let base_url = format!("{}/v1?key={KEY}", refused_url());
+    let client = Client::builder().base_url(base_url).max_retries(0).build().unwrap();
+    let shown = client.chat().create(hello()).await.unwrap_err().to_string();
+    let start = format!("connecting to the server failed: {}: Connection refused", refused_url());
+    assert!(shown.starts_with(&start), "{shown}");
+    assert!(!shown.contains("key="), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_is_not_there_is_named_without_its_query() {
+    for status in [404, 405] {
+        let reply = Reply::status(status).json(&json!({"error": {"message": "File Not Found"}}));
+        let server = Server::start([reply]).await;
+        let call = builder(&server).build().unwrap().files().get("file-1").query("key", KEY);
+        let expected = format!(
+            "the server refused the request: GET {}/files/file-1: File Not Found (status {status})",
+            server.base_url()
+        );
+        assert_eq!(call.await.unwrap_err().to_string(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn debug_shows_what_is_known_and_nothing_else() {
+    let error = Client::builder().base_url("127.0.0.1:8080/v1").build().unwrap_err();
+    let message =
+        "the base URL is not usable: it must start with `http://` or `https://`, as `http://localhost:8080/v1` does";
+    assert_eq!(format!("{error:?}"), format!("Error {{ kind: Config, message: {message:?} }}"));
+    assert!(Client::builder().base_url("localhost:8080/v1").build().unwrap_err().to_string().contains(message));
+    let error = error_of(with_body(400, "no")).await;
+    assert!(format!("{error:?}").starts_with("Error { kind: Api, status: 400, api: ApiError { "), "{error:?}");
+    assert!(format!("{error:?}").ends_with(" }, attempts: 1 }"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn display_does_not_repeat_the_source() {
     let client = Client::builder().base_url(refused_url()).max_retries(0).build().unwrap();
     let error = client.chat().create(hello()).await.unwrap_err();

@@ -78,10 +78,32 @@ fn the_environment_gives_address_and_key() {
     assert_eq!(with_environment("ollama", &[("OLLAMA_HOST", "0.0.0.0:9999")]), "http://127.0.0.1:9999/v1");
     assert_eq!(with_environment("ollama", &[("OLLAMA_HOST", "https://box/")]), "https://box/v1");
     assert_eq!(with_environment("vllm", &[]), "http://localhost:8000/v1");
+    let no_scheme = [("GROQ_API_KEY", "k"), ("GROQ_BASE_URL", "api.groq.com")];
+    assert!(
+        with_environment("groq", &no_scheme).contains("`https://`"),
+        "a key does not travel in the clear by itself"
+    );
     assert!(with_environment("azure", &[("AZURE_OPENAI_API_KEY", "k")]).contains("AZURE_OPENAI_ENDPOINT"));
     let azure = [("AZURE_OPENAI_API_KEY", "k"), ("AZURE_OPENAI_ENDPOINT", "https://r.openai.azure.com/")];
     assert_eq!(with_environment("azure", &azure), "https://r.openai.azure.com/openai/v1");
     assert!(with_environment("azure-classic", &azure).contains("OPENAI_API_VERSION"));
+}
+
+#[test]
+fn the_address_of_ollama_is_read_as_ollama_reads_it() {
+    for (host, url) in [
+        ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+        (":9999", "http://127.0.0.1:9999/v1"),
+        ("box", "http://box:11434/v1"),
+        ("box:9999/ollama/", "http://box:9999/ollama/v1"),
+        ("http://box", "http://box/v1"),
+        ("http://box:9999/v1", "http://box:9999/v1"),
+        ("::", "http://[::1]:11434/v1"),
+        ("[::]:9999", "http://[::1]:9999/v1"),
+        ("fe80::1", "http://[fe80::1]:11434/v1"),
+    ] {
+        assert_eq!(with_environment("ollama", &[("OLLAMA_HOST", host)]), url, "{host}");
+    }
 }
 
 async fn sent_by(

@@ -216,7 +216,7 @@ impl Attempt<'_> {
             *sent.method_mut() = method.clone();
             *sent.uri_mut() = uri;
             *sent.headers_mut() = headers;
-            let response = settings.service.call(sent).await.map_err(Error::from)?;
+            let response = settings.service.call(sent).await.map_err(|error| self.unsent(error.into()))?;
             let (head, open) = response.into_parts();
             match redirect(&head, &target, &settings.base_url.origin)? {
                 Some(next) if hops < MOST_REDIRECTS => {
@@ -239,7 +239,13 @@ impl Attempt<'_> {
         };
         let (status, headers) = (head.status, head.headers);
         if !status.is_success() {
-            return Err(self.refusal(status, headers, open, end).await);
+            let mut failure = self.refusal(status, headers, open, end).await;
+            // Mostly a base URL that is not quite right, or a server without this route.
+            if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+                let route = target.split('?').next().unwrap_or_default();
+                failure.error = failure.error.with_context(format!("{method} {route}"));
+            }
+            return Err(failure);
         }
         let mut whole = Whole { status, headers, body: Bytes::new(), secrets: self.secrets.clone() };
         let mut unread = None;
@@ -263,6 +269,14 @@ impl Attempt<'_> {
             max_event_size: settings.max_event_size,
             trace: Trace::default(),
         })
+    }
+
+    /// Says which server was not reached. Not the whole URL: its query may hold a key.
+    fn unsent(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Connect => error.with_context(self.settings.base_url.origin.ascii_serialization()),
+            _ => error,
+        }
     }
 
     /// Reads why a server refused, as far as somebody needs to know.

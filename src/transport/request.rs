@@ -166,10 +166,13 @@ pub(crate) struct BaseUrl {
 impl BaseUrl {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let bad = |why: &str| Error::config(format!("the base URL is not usable: {why}"));
-        let mut url = Url::parse(text.trim())
-            .map_err(|error| bad(&format!("{error}; expected something like `http://localhost:8080/v1`")))?;
+        let no_scheme = || bad("it must start with `http://` or `https://`, as `http://localhost:8080/v1` does");
+        let mut url = Url::parse(text.trim()).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => no_scheme(),
+            other => bad(&format!("{other}; expected something like `http://localhost:8080/v1`")),
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(bad("it must start with `http://` or `https://`"));
+            return Err(no_scheme());
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(bad("it has no host"));
