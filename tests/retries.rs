@@ -406,6 +406,22 @@ async fn a_server_that_asks_for_too_long_a_wait_is_quoted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_of_two_minutes_is_the_longest_that_is_waited() {
+    let server = Server::start([failed(503).header("retry-after", "120"), ok()]).await;
+    client(&server).chat().create(hello()).await.unwrap();
+    assert_eq!(server.delays()[0].as_secs(), 120);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_no_number_is_none() {
+    for wait in ["+inf", "-inf", "+nan", "+infinity", "1_0", ""] {
+        let server = Server::start([failed(503).header("retry-after", wait), ok()]).await;
+        client(&server).chat().create(hello()).await.unwrap();
+        assert!(server.delays()[0] <= SECOND / 2, "{wait}: {:?}", server.delays());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_without_end_are_no_limits() {
     let stream = Reply::status(200).header("content-type", "text/event-stream").pause(SECOND).piece("data: [DONE]\n\n");
     let server = Server::start([stream, ok()]).await;

@@ -383,3 +383,13 @@ fn random_streams_decode_as_eventsource_stream_says() {
         assert_eq!(outcome(&chunks, usize::MAX, true).events, theirs, "seed {seed}");
     }
 }
+
+#[test]
+fn a_decoder_shows_sizes_and_no_content_and_its_error_the_limit() {
+    let mut decoder = Decoder::with_max_event_size(12);
+    decoder.push(Bytes::from_static(b"data: secret"));
+    assert_eq!(decoder.next_event(), Ok(None));
+    assert_eq!(format!("{decoder:?}"), "Decoder { event_size: 12, limit: 12, .. }");
+    decoder.push(Bytes::from_static(b"s"));
+    assert_eq!(decoder.next_event().unwrap_err().to_string(), "server-sent event is larger than 12 bytes");
+}

@@ -131,3 +131,17 @@ impl Wire for Extra {
         serde_json::json!({ "member": [1, null] })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_read_shown_and_written_as_they_are() {
+        let text = r#"{"a":1,"b":[true]}"#;
+        let extra: Extra = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&extra).unwrap(), text);
+        assert_eq!(format!("{extra:?}"), r#"{"a": Number(1), "b": Array [Bool(true)]}"#);
+        assert_eq!((extra.get_as::<u8>("a"), extra.get_as::<u8>("b")), (Some(1), None));
+    }
+}

@@ -136,7 +136,7 @@ fn marked(text: &str) -> Option<String> {
         }
         rest = after;
     }
-    (marked.len() != text.len() || marked != text).then_some(marked)
+    (marked != text).then_some(marked)
 }
 
 /// The UTF-16 unit of an escape at the start of the text.
