@@ -166,3 +166,42 @@ impl Wire for SharedString {
         serde_json::Value::from("text")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_text_that_repeats_is_held_once() {
+        for length in 0..=2 * LONGEST {
+            for last in "abcdefghijklmnopqrstuvwxyz0189".chars() {
+                let text = "x".repeat(length) + &String::from(last);
+                let [one, another] = [SharedString::from(text.as_str()), SharedString::from(text.clone())];
+                assert_eq!((one.as_str(), another.as_str()), (text.as_str(), text.as_str()));
+                assert_eq!(one.as_ptr() == another.as_ptr(), text.len() <= LONGEST, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_that_take_turns_do_not_push_each_other_out() {
+        let texts = ["chatcmpl-1a", "model-three", "fp_44709d6f"];
+        let first = texts.map(SharedString::from);
+        for _ in 0..100 {
+            for (text, first) in texts.iter().zip(&first) {
+                assert_eq!(SharedString::from(*text).as_ptr(), first.as_ptr());
+            }
+        }
+    }
+
+    #[test]
+    fn it_reads_like_a_text() {
+        let text = SharedString::from("m-1");
+        assert!(text == "m-1" && text != "m-2" && text == *"m-1" && text != *"m-2");
+        assert_eq!((AsRef::<str>::as_ref(&text), Borrow::<str>::borrow(&text)), ("m-1", "m-1"));
+        assert_eq!((format!("{text:>5}"), format!("{text:?}")), ("  m-1".into(), "\"m-1\"".into()));
+        assert_eq!((SharedString::default().as_str(), String::from(text.clone())), ("", "m-1".to_owned()));
+        let written = serde_json::to_string(&text).unwrap();
+        assert_eq!((written.as_str(), serde_json::from_str::<SharedString>(&written).unwrap()), ("\"m-1\"", text));
+    }
+}

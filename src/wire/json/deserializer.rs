@@ -26,12 +26,12 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
             b'{' => {
                 let mut inside = Inside::enter(self)?;
                 let value = visitor.visit_map(&mut inside);
-                if inside.leave() { value } else { Err(NotJson) }
+                if inside.leave(b'}') { value } else { Err(NotJson) }
             }
             b'[' => {
                 let mut inside = Inside::enter(self)?;
                 let value = visitor.visit_seq(&mut inside);
-                if inside.leave() { value } else { Err(NotJson) }
+                if inside.leave(b']') { value } else { Err(NotJson) }
             }
             b't' => {
                 self.word(b"true")?;
@@ -91,11 +91,11 @@ impl<'a, 'de> Inside<'a, 'de> {
         Ok(Inside { json, is_first: true, is_closed: false })
     }
 
-    /// True when it was read to its closing bracket.
+    /// True when it was read to its closing bracket, which a visitor of a known number of items does not ask for.
     #[inline]
-    fn leave(self) -> bool {
+    fn leave(mut self, close: u8) -> bool {
         self.json.room += 1;
-        self.is_closed
+        self.is_closed || matches!(self.step(close), Ok(false))
     }
 
     #[inline]

@@ -41,6 +41,9 @@ fn reads_numbers_of_any_length() {
                 assert_eq!(read(&format!("{whole}{foreign}{rest}")), None);
                 assert_same(&format!("[{whole}{foreign}"));
             }
+            for foreign in ["/", ":", "?", "a"] {
+                assert_eq!(read(&format!("0.{whole}{foreign}{rest}")), None);
+            }
             let fraction = format!("0.{whole}");
             assert_eq!(read(&fraction), fraction.parse::<f64>().ok().map(Value::from), "{fraction}");
         }
@@ -73,6 +76,8 @@ fn reads_strings_as_serde_json_does() {
         "\\ud800x",
         "\\ud800\\u0041",
         "\\udc00",
+        "\\ud83d\\ue000",
+        "\\ud83d\\udbff",
         "\\u12",
         "\\u12g4",
         "\\x",
@@ -93,7 +98,7 @@ fn reads_strings_as_serde_json_does() {
 
 #[test]
 fn refuses_what_serde_json_refuses() {
-    let broken = r#"{ } [ ] {} [] {,} [,] [1,] {"a":1,} {"a"} {"a":} {"a":1 {"a" 1} {a:1} {1:1} [1 [1}{ {} {}, [1][1] {"a":1,,"b":2} ]"#;
+    let broken = r#"{ } [ ] {} [] {,} [,] [1,] {"a":1,} {"a"} {"a":} {"a":1 {"a" 1} {a:1} {1:1} [1 [1}{ {} {}, [1][1] {"a":1,,"b":2} {,"a":1} ]"#;
     for text in broken.split_whitespace().chain(["", " ", "[1 2]", "{\"a\":1 \"b\":2}", "\u{feff}1", "[]]"]) {
         assert_same(text);
     }
@@ -118,5 +123,19 @@ fn agrees_with_serde_json_on_damaged_replies() {
         if let Some(start) = reply.get(..at) {
             assert_same(start);
         }
+    }
+}
+
+#[test]
+fn many_may_stand_side_by_side() {
+    assert_same(&format!("[{}[]]", "{\"a\":[1]},".repeat(300)));
+}
+
+#[test]
+fn what_a_type_leaves_unread_is_refused() {
+    for text in ["[[1,2]]", "[[1,2,3]]", "[[1]]", "[[1,2,{}],[3,4]]"] {
+        let mut json = Json::new(text);
+        let read = Vec::<(u8, u8)>::deserialize(&mut json).ok();
+        assert_eq!(read, serde_json::from_str(text).ok(), "{text}");
     }
 }
