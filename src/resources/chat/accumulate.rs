@@ -479,4 +479,74 @@ mod tests {
         assert_eq!(reply.choices[0].extra.get("native_finish_reason"), Some(&json!("STOP")));
         assert_eq!(reply.choices[0].extra.get("token_ids"), Some(&json!([1, 2, 1, 2])));
     }
+
+    /// The message that deltas come to.
+    fn message_of(deltas: impl IntoIterator<Item = Value>) -> Value {
+        let mut accumulator = Accumulator::new();
+        for delta in deltas {
+            accumulator.add(serde_json::from_value(json!({ "choices": [{ "index": 0, "delta": delta }] })).unwrap());
+        }
+        let reply = accumulator.snapshot().unwrap().clone();
+        assert_eq!(reply.choices.len(), accumulator.finish().unwrap().choices.len());
+        serde_json::to_value(&reply.choices[0].message).unwrap()
+    }
+
+    fn calls_of(pieces: impl IntoIterator<Item = Value>) -> Vec<(String, String, String)> {
+        let message = message_of(pieces.into_iter().map(|piece| json!({ "tool_calls": [piece] })));
+        let calls = message["tool_calls"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        calls
+            .map(|call| (text(&call["id"]), text(&call["function"]["name"]), text(&call["function"]["arguments"])))
+            .collect()
+    }
+
+    #[test]
+    fn texts_and_parts_grow_together_up_to_a_cache_mark() {
+        let text = |text: &str| json!({ "type": "text", "text": text });
+        let marked = json!({ "type": "text", "text": "b", "prompt_cache_breakpoint": { "mode": "explicit" } });
+        let content =
+            |pieces: &[Value]| message_of(pieces.iter().map(|piece| json!({ "content": piece })))["content"].take();
+        assert_eq!(content(&[json!(""), json!([text("a")])]), json!([text("a")]));
+        assert_eq!(content(&[json!("a"), json!([text("b")]), json!("c")]), json!([text("abc")]));
+        assert_eq!(content(&[json!([marked]), json!([text("c")])]), json!([marked, text("c")]));
+    }
+
+    #[test]
+    fn a_piece_belongs_to_the_call_of_its_id() {
+        let whole = |id: &str, name: &str, arguments: &str| (id.to_owned(), name.to_owned(), arguments.to_owned());
+        let piece = |id: &str, name: Option<&str>, arguments: &str| json!({ "id": id, "function": { "name": name, "arguments": arguments } });
+        let with_index = |index: u64, mut piece: Value| {
+            piece["index"] = json!(index);
+            piece
+        };
+        let without_index = [piece("a", Some("f"), "{"), piece("b", Some("g"), "{}"), piece("a", None, "}")];
+        assert_eq!(calls_of(without_index), [whole("a", "f", "{}"), whole("b", "g", "{}")]);
+        let new_index = [with_index(0, piece("a", Some("f"), "{")), with_index(1, piece("a", None, "}"))];
+        assert_eq!(calls_of(new_index), [whole("a", "f", "{}")]);
+    }
+
+    #[test]
+    fn entries_of_reasoning_details_grow_by_their_texts_only() {
+        let detail = |text: &str, signature: Value, id: Value| json!({ "reasoning_details": [{ "type": "reasoning.text", "index": 0, "text": text, "signature": signature, "id": id }] });
+        let message = message_of([detail("a", json!(null), json!("x")), detail("b", json!("s"), json!(null))]);
+        assert_eq!(message["reasoning_details"], detail("ab", json!("s"), json!("x"))["reasoning_details"]);
+    }
+
+    #[test]
+    fn texts_inside_of_vendor_objects_come_whole() {
+        let message =
+            message_of([json!({ "google": { "id": "g", "n": null } }), json!({ "google": { "id": "g", "n": 1 } })]);
+        assert_eq!(message["google"], json!({ "id": "g", "n": 1 }));
+    }
+
+    #[test]
+    fn an_empty_usage_is_no_event() {
+        let mut accumulator = Accumulator::new();
+        let mut is_told = |usage: Value| {
+            let events = accumulator.events(serde_json::from_value(json!({ "choices": [], "usage": usage })).unwrap());
+            events.into_iter().any(|event| matches!(event, ChatEvent::Usage(_)))
+        };
+        assert!(!is_told(json!({})));
+        assert!(is_told(json!({ "prompt_tokens": 1 })));
+    }
 }
