@@ -461,6 +461,8 @@ fn debug_output_tells_sizes_and_no_content() {
     let prompt = Bytes::from_static(b"the prompt");
     assert_eq!(format!("{:?}", RequestBody::from(prompt.clone())), "RequestBody(10 bytes)");
     assert!(format!("{:?}", ResponseBody::from(prompt.clone())).starts_with("ResponseBody"));
+    let is_empty = |bytes: &Bytes| http_body::Body::is_end_stream(&RequestBody::from(bytes.clone()));
+    assert!(is_empty(&Bytes::new()) && !is_empty(&prompt));
     let form = Form::new().text("model", "secret").file("file", FileSource::bytes("a.txt", prompt));
     let shown = format!("{form:?}");
     assert!(shown.contains("6 bytes") && shown.contains("a.txt"), "{shown}");
@@ -480,4 +482,15 @@ fn a_fault_of_the_transport_tells_its_stage_and_its_cause() {
         assert_eq!(error.to_string(), stage);
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "why");
     }
+}
+
+#[tokio::test]
+async fn what_a_stream_shows_is_its_status_and_no_content() {
+    let body = "data: {\"choices\":[{\"delta\":{\"content\":\"secret\"}}]}\n\ndata: [DONE]\n\n";
+    let server = Server::start([Reply::sse(body)]).await;
+    let client = Client::builder().base_url(server.base_url()).build().unwrap();
+    let mut stream = client.post_stream::<Value>("chat/completions", &json!({ "stream": true })).await.unwrap();
+    stream.try_next().await.unwrap();
+    let shown = format!("{stream:?}");
+    assert!(shown.starts_with("EventStream") && !shown.contains("secret"), "{shown}");
 }

@@ -430,6 +430,19 @@ async fn a_body_in_place_of_a_stream_is_read_up_to_the_limit() {
     }
 }
 
+#[tokio::test]
+async fn json_in_place_of_a_stream_is_an_error_of_the_server_only_if_it_says_so() {
+    for (body, kind) in [
+        (r#"{"message":"no"}"#, ErrorKind::Api),
+        (r#"{"message":"no","choices":[]}"#, ErrorKind::Decode),
+        (r#""no""#, ErrorKind::Decode),
+    ] {
+        let server = Server::start([Reply::status(200).header("content-type", "application/json").body(body)]).await;
+        let mut stream = client(&server).post_stream::<Value>("any", &json!({})).await.unwrap();
+        assert_eq!(stream.try_next().await.unwrap_err().kind(), kind, "{body}");
+    }
+}
+
 /// A body that must not be asked on behind its end, as that of an async block must not.
 struct EndsOnce(&'static str);
 

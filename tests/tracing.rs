@@ -255,6 +255,20 @@ async fn raw_routes_that_run_a_model_are_told_like_typed_ones() {
 }
 
 #[tokio::test]
+async fn an_id_may_be_a_number_and_a_usage_of_groq_is_only_taken_for_want_of_another() {
+    let usage = |count: u64| json!({ "prompt_tokens": count });
+    let own = json!({ "id": 7, "choices": [], "usage": usage(1), "x_groq": { "usage": usage(2) } });
+    let groq = json!({ "id": "r", "choices": [], "x_groq": { "usage": usage(2) } });
+    for (reply, id, tokens) in [(own, "7", 1), (groq, "r", 2)] {
+        let (heard, _guard) = Heard::start();
+        let server = Server::start([Reply::ok_json(&reply)]).await;
+        client(&server).build().unwrap().chat().create(request()).await.unwrap();
+        let span = heard.closed_span();
+        assert_eq!((&span["gen_ai.response.id"], &span["gen_ai.usage.input_tokens"]), (&json!(id), &json!(tokens)));
+    }
+}
+
+#[tokio::test]
 async fn other_routes_are_named_without_their_ids() {
     let (heard, _guard) = Heard::start();
     let server = Server::start([Reply::ok_json(&json!({ "id": "org/m", "object": "model" }))]).await;

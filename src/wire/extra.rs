@@ -122,10 +122,6 @@ impl Wire for Extra {
         Extra::new()
     }
 
-    fn is_blank(&self) -> bool {
-        self.is_empty()
-    }
-
     #[cfg(test)]
     fn sample() -> Value {
         serde_json::json!({ "member": [1, null] })

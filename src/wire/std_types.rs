@@ -137,10 +137,6 @@ impl Wire for Value {
         Value::Null
     }
 
-    fn is_blank(&self) -> bool {
-        self.is_null()
-    }
-
     #[cfg(test)]
     fn sample() -> Value {
         serde_json::json!({ "any": [1, null] })
@@ -193,10 +189,6 @@ impl<T: Wire> Wire for Box<T> {
 
     fn blank() -> Self {
         Box::new(T::blank())
-    }
-
-    fn is_blank(&self) -> bool {
-        T::is_blank(self)
     }
 
     #[cfg(test)]
