@@ -19,8 +19,11 @@ lints: (ci "lints")
 # unit tests, integration tests, and the code of README, guides and API docs
 test: (ci "tests")
 
-# the same with schemars, tokens and tracing
-test-all: (ci "tests_all")
+# unit and integration tests with schemars, tokens and tracing, and the share of the code that they run through
+coverage: (ci "coverage")
+
+# the code of README, guides and API docs with these features
+doctests: (ci "doctests")
 
 # API docs, and as docs.rs makes them
 docs: (ci "docs")
@@ -51,9 +54,6 @@ package: (ci "package")
 
 # instructions of the hot paths, and the dependencies
 weight: (ci "weight")
-
-# the share of the code that tests run through
-coverage: (ci "coverage")
 
 # requests against the OpenAPI mock server
 contract: (ci "contract")

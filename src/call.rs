@@ -137,28 +137,40 @@ impl<T> Call<T> {
         Call { client: self.client, request: self.request, options: self.options, expect, decode }
     }
 
-    /// Boxed here, so that the road's state is moved as little as can be.
     fn run<U>(self, finish: fn(T, Answer) -> U) -> impl Future<Output = Result<U>> + Send
     where
         T: 'static,
     {
         let Call { client, request, options, expect, decode } = self;
-        let asked = request.map(|request| Box::new(Asked { client, request, options }));
+        let answered = answered(request.map(|request| Box::new(Asked { client, request, options })), expect);
         async move {
-            let asked = asked?;
-            let mut trace = Trace::start(&asked);
-            let mut answer = trace.over(send(&asked, expect)).await.inspect_err(|error| trace.fail(error))?;
-            answer.asked = Some(asked);
-            trace.answered(&answer);
-            answer.trace = trace;
+            let mut answer = answered.await?;
             match decode(&mut answer) {
                 Ok(value) => Ok(finish(value, answer)),
-                Err(error) => {
-                    answer.trace.fail(&error);
-                    Err(error.redact(&answer.whole.secrets).with_attempts(answer.attempts))
-                }
+                Err(error) => Err(answer.failed(error)),
             }
         }
+    }
+}
+
+/// The whole road, behind a box: it is compiled in this crate, and not again in every program.
+fn answered(asked: Result<Box<Asked>>, expect: Expect) -> Pin<Box<dyn Future<Output = Result<Answer>> + Send>> {
+    Box::pin(async move {
+        let asked = asked?;
+        let mut trace = Trace::start(&asked);
+        let mut answer = trace.over(send(&asked, expect)).await.inspect_err(|error| trace.fail(error))?;
+        answer.asked = Some(asked);
+        trace.answered(&answer);
+        answer.trace = trace;
+        Ok(answer)
+    })
+}
+
+impl Answer {
+    /// The error of an answer that cannot be read, as the caller sees it.
+    fn failed(&mut self, error: Error) -> Error {
+        self.trace.fail(&error);
+        error.redact(&self.whole.secrets).with_attempts(self.attempts)
     }
 }
 
@@ -176,7 +188,7 @@ impl<T: 'static> Call<T> {
 impl<T: Reply> Call<T> {
     /// A call whose reply is one of this crate's types.
     pub(crate) fn reply(client: &Client, request: Result<WireRequest>) -> Self {
-        Call::new(client, request, Expect::Whole, |answer| answer.whole.reply())
+        Call::new(client, request, Expect::Whole, T::decode)
     }
 
     /// `GET` of an object.

@@ -67,6 +67,7 @@ mod guides {
         index = "README.md";
         migrating_from_async_openai = "migrating-from-async-openai.md";
         migrating_from_openai_python = "migrating-from-openai-python.md";
+        mutants = "mutants.md";
         observability = "observability.md";
         performance = "performance.md";
         providers = "providers.md";

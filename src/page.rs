@@ -227,6 +227,10 @@ impl Reply for Deleted {
     fn extra(&self) -> &Extra {
         &self.extra
     }
+
+    fn decode(answer: &mut Answer) -> Result<Self> {
+        answer.whole.reply()
+    }
 }
 
 impl<T: Item> Reply for Page<T> {
@@ -238,6 +242,10 @@ impl<T: Item> Reply for Page<T> {
 
     fn extra(&self) -> &Extra {
         &self.extra
+    }
+
+    fn decode(answer: &mut Answer) -> Result<Self> {
+        answer.whole.reply()
     }
 }
 

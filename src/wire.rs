@@ -23,6 +23,8 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::transport::Answer;
+
 mod extra;
 pub(crate) mod halves;
 pub(crate) mod json;
@@ -117,6 +119,10 @@ pub trait Reply: Wire {
 
     /// Members without a field of their own.
     fn extra(&self) -> &Extra;
+
+    /// Reads the reply of an answer. No default: a function of one type alone is compiled once, in this crate; one that
+    /// is made for the type would be compiled again, with all that reads the type, in every program.
+    fn decode(answer: &mut Answer) -> crate::Result<Self>;
 }
 
 /// The members of a JSON object, written into an object that may have more of them.

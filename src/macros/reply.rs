@@ -13,6 +13,10 @@ macro_rules! replies {
             fn extra(&self) -> &$crate::Extra {
                 &self.extra
             }
+
+            fn decode(answer: &mut $crate::transport::Answer) -> $crate::Result<Self> {
+                answer.whole.reply()
+            }
         }
     )*};
 }

@@ -26,9 +26,9 @@ use crate::chat::{FinishReason, Grows, Stop, StreamOptions, TokenLogprob, Usage,
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{EventStream, Progress, StreamItem};
-use crate::transport::Expect;
 use crate::transport::decode::Whole;
 use crate::transport::request::{Body, WireRequest};
+use crate::transport::{Answer, Expect};
 use crate::wire::{Wire, With, stream_member};
 
 /// Completions of one client.
@@ -78,7 +78,7 @@ impl Completions {
     /// ```
     #[doc(alias = "completions.create")]
     pub fn stream(&self, request: impl Borrow<CompletionRequest>) -> Call<EventStream<Completion>> {
-        Call::new(&self.client, post(request.borrow(), true), Expect::Open, crate::stream::open)
+        Call::new(&self.client, post(request.borrow(), true), Expect::Open, StreamItem::open)
     }
 }
 
@@ -338,6 +338,10 @@ impl StreamItem for Completion {
 
     fn extra(&self) -> &Extra {
         &self.extra
+    }
+
+    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
+        crate::stream::open(answer)
     }
 
     fn mark(&self, progress: &mut Progress) {

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::EventStream;
 use crate::Extra;
-use crate::error::ApiError;
+use crate::error::{ApiError, Result};
+use crate::transport::Answer;
 use crate::transport::decode::Whole;
 use crate::wire::Wire;
 
@@ -16,6 +18,9 @@ pub(crate) trait StreamItem: Wire {
 
     /// Tells what has begun and what has ended.
     fn mark(&self, progress: &mut Progress);
+
+    /// Opens a stream of these items. No default, for the reason of [`Reply::decode`](crate::wire::Reply::decode).
+    fn open(answer: &mut Answer) -> Result<EventStream<Self>>;
 
     /// True when the item carries an error of the server.
     fn has_error(&self) -> bool {

@@ -51,7 +51,7 @@ pub(crate) enum Expect {
 
 /// A reply with a good status.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
     pub(crate) whole: Whole,
     /// The unread body, unless the road has read it.
     pub(crate) open: Option<ResponseBody>,

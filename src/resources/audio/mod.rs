@@ -34,6 +34,7 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;
 use crate::stream::EventStream;
+use crate::stream::StreamItem;
 use crate::transport::Expect;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
@@ -157,7 +158,7 @@ impl Audio {
         request: impl Borrow<TranscriptionRequest>,
     ) -> Call<EventStream<TranscriptionEvent>> {
         let request = transcription(request.borrow(), None, true);
-        Call::new(&self.client, request, Expect::Open, crate::stream::open)
+        Call::new(&self.client, request, Expect::Open, TranscriptionEvent::open)
     }
 
     /// Writes down who says what piece by piece: `POST /audio/transcriptions` with `"stream": true` and
@@ -183,7 +184,7 @@ impl Audio {
         request: impl Borrow<TranscriptionRequest>,
     ) -> Call<EventStream<TranscriptionEvent>> {
         let request = transcription(request.borrow(), Some("diarized_json"), true);
-        Call::new(&self.client, request, Expect::Open, crate::stream::open)
+        Call::new(&self.client, request, Expect::Open, TranscriptionEvent::open)
     }
 
     /// Writes down in English what is said in any language: `POST /audio/translations`.
@@ -283,7 +284,7 @@ impl Audio {
     /// ```
     #[doc(alias = "audio.speech.create")]
     pub fn speak_stream(&self, request: impl Borrow<SpeechRequest>) -> Call<EventStream<SpeechEvent>> {
-        Call::new(&self.client, speech(request.borrow(), Some("sse")), Expect::Open, speech::open_events)
+        Call::new(&self.client, speech(request.borrow(), Some("sse")), Expect::Open, SpeechEvent::open)
     }
 
     /// Voices of your own.

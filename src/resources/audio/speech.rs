@@ -140,6 +140,15 @@ impl StreamItem for SpeechEvent {
         }
     }
 
+    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
+        // A server that does not stream events sends sound all the same.
+        if answer.whole.media_type().starts_with("audio/") {
+            let message = "audio came in place of events: this model needs `speak`";
+            return Err(answer.whole.error(ErrorKind::Decode, message));
+        }
+        crate::stream::open(answer)
+    }
+
     fn mark(&self, progress: &mut Progress) {
         match self {
             SpeechEvent::Done(_) => progress.end(0),
@@ -163,12 +172,4 @@ pub(super) fn open_audio(answer: &mut Answer) -> Result<Download> {
         answer.open = Some(ResponseBody::from(audio));
     }
     Download::open(answer)
-}
-
-/// A server that does not stream events sends sound all the same.
-pub(super) fn open_events(answer: &mut Answer) -> Result<EventStream<SpeechEvent>> {
-    if answer.whole.media_type().starts_with("audio/") {
-        return Err(answer.whole.error(ErrorKind::Decode, "audio came in place of events: this model needs `speak`"));
-    }
-    crate::stream::open(answer)
 }

@@ -43,11 +43,11 @@ use serde::Deserializer;
 use crate::Extra;
 use crate::call::Call;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::files::ExpiresAfter;
 use crate::page::{ListRequest, Page};
-use crate::transport::Expect;
 use crate::transport::request::{Body, WireRequest};
+use crate::transport::{Answer, Expect};
 use crate::wire::{Read, Reply, Wire};
 
 mod input;
@@ -342,6 +342,10 @@ impl Reply for Created {
 
     fn extra(&self) -> &Extra {
         self.0.extra()
+    }
+
+    fn decode(answer: &mut Answer) -> Result<Self> {
+        answer.whole.reply()
     }
 }
 

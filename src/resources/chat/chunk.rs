@@ -11,6 +11,7 @@ use super::reply::{ChatCompletion, FinishReason, Logprobs, Moderation, ServiceTi
 use super::tool::CustomCall;
 use crate::error::{ApiError, Result};
 use crate::stream::{EventStream, Progress, StreamItem, is_error};
+use crate::transport::Answer;
 use crate::transport::decode::Whole;
 use crate::wire::{Wire, text_of_any};
 use crate::{Extra, SharedString};
@@ -198,6 +199,10 @@ impl StreamItem for ChatChunk {
 
     fn extra(&self) -> &Extra {
         &self.extra
+    }
+
+    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
+        crate::stream::open(answer)
     }
 
     fn mark(&self, progress: &mut Progress) {

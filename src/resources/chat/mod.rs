@@ -60,6 +60,7 @@ use crate::audio::Voice;
 use crate::call::Call;
 use crate::client::Client;
 use crate::page::{Deleted, ListRequest, Order, Page};
+use crate::stream::StreamItem;
 use crate::transport::Expect;
 use crate::transport::request::{Body, WireRequest};
 use crate::wire::{Wire, With, stream_member};
@@ -111,7 +112,7 @@ impl Chat {
     /// ```
     #[doc(alias = "chat.completions.stream")]
     pub fn stream(&self, request: impl Borrow<ChatRequest>) -> Call<ChatStream> {
-        Call::new(&self.client, post(request.borrow(), true), Expect::Open, crate::stream::open)
+        Call::new(&self.client, post(request.borrow(), true), Expect::Open, ChatChunk::open)
     }
 
     /// Lists stored completions, newest last: `GET /chat/completions`. Only those made with `store(true)`.

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
+use crate::stream::StreamItem;
 use crate::transport::Expect;
 
 impl Chat {
@@ -373,7 +374,7 @@ impl ToolEvents {
             call = options(call);
         }
         match self.streamed {
-            true => Phase::Open(call.expecting(Expect::Open, crate::stream::open).into_future()),
+            true => Phase::Open(call.expecting(Expect::Open, ChatChunk::open).into_future()),
             false => Phase::Whole(call.into_future()),
         }
     }

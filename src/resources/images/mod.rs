@@ -29,6 +29,7 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::stream::EventStream;
+use crate::stream::StreamItem;
 use crate::transport::Expect;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
@@ -87,7 +88,7 @@ impl ImageApi {
     /// ```
     #[doc(alias = "images.generate")]
     pub fn generate_stream(&self, request: impl Borrow<ImageRequest>) -> Call<EventStream<ImageEvent>> {
-        Call::new(&self.client, generation(request.borrow(), true), Expect::Open, crate::stream::open)
+        Call::new(&self.client, generation(request.borrow(), true), Expect::Open, ImageEvent::open)
     }
 
     /// Changes or joins images: `POST /images/edits`. Files are sent as a form, images by id or address as JSON.
@@ -135,7 +136,7 @@ impl ImageApi {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
     #[doc(alias = "images.edit")]
     pub fn edit_stream(&self, request: impl Borrow<ImageEditRequest>) -> Call<EventStream<ImageEvent>> {
-        Call::new(&self.client, edit(request.borrow(), true), Expect::Open, crate::stream::open)
+        Call::new(&self.client, edit(request.borrow(), true), Expect::Open, ImageEvent::open)
     }
 
     /// Makes images that resemble one: `POST /images/variations`. *Providers*: OpenAI has it for `dall-e-2`, few others

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::request::{Background, OutputFormat, Quality};
 use crate::Extra;
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::{Progress, StreamItem, is_error};
+use crate::stream::{EventStream, Progress, StreamItem, is_error};
+use crate::transport::Answer;
 use crate::transport::decode::Whole;
 use crate::wire::{Read, Reply, Wire};
 
@@ -123,6 +124,10 @@ impl Reply for Images {
     fn extra(&self) -> &Extra {
         &self.extra
     }
+
+    fn decode(answer: &mut Answer) -> Result<Self> {
+        answer.whole.reply()
+    }
 }
 
 /// What streamed images bring, whether they are made anew or edited.
@@ -201,6 +206,10 @@ impl StreamItem for ImageEvent {
             ImageEvent::Completed(image) => &image.extra,
             ImageEvent::Other(members) => members,
         }
+    }
+
+    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
+        crate::stream::open(answer)
     }
 
     fn mark(&self, progress: &mut Progress) {

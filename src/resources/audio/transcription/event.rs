@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::reply::{DiarizedSegment, TokenLogprob, Transcription, TranscriptionLanguage, TranscriptionUsage};
 use crate::Extra;
-use crate::stream::{Progress, StreamItem, is_error};
+use crate::error::Result;
+use crate::stream::{EventStream, Progress, StreamItem, is_error};
+use crate::transport::Answer;
 use crate::transport::decode::Whole;
 
 open_union! {
@@ -92,6 +94,10 @@ impl StreamItem for TranscriptionEvent {
             TranscriptionEvent::Done(event) => &event.extra,
             TranscriptionEvent::Other(members) => members,
         }
+    }
+
+    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
+        crate::stream::open(answer)
     }
 
     fn mark(&self, progress: &mut Progress) {
