@@ -129,3 +129,9 @@ async fn the_messages_of_a_stored_completion_are_listed() {
     assert_eq!(page.data[0].role, Some(Role::User));
     assert!(page.next_page().await.unwrap().is_none());
 }
+
+#[test]
+fn what_a_server_left_out_is_not_written() {
+    let chunk: openai_compatible::chat::ChatChunk = serde_json::from_str(r#"{"choices":[]}"#).unwrap();
+    assert_eq!(serde_json::to_value(chunk).unwrap(), json!({ "choices": [] }));
+}

@@ -507,6 +507,8 @@ mod tests {
         let content =
             |pieces: &[Value]| message_of(pieces.iter().map(|piece| json!({ "content": piece })))["content"].take();
         assert_eq!(content(&[json!(""), json!([text("a")])]), json!([text("a")]));
+        let image = json!({ "type": "image_url", "image_url": { "url": "data:," } });
+        assert_eq!(content(&[json!(""), json!([image])]), json!([image]));
         assert_eq!(content(&[json!("a"), json!([text("b")]), json!("c")]), json!([text("abc")]));
         assert_eq!(content(&[json!([marked]), json!([text("c")])]), json!([marked, text("c")]));
     }

@@ -51,6 +51,18 @@ fn reads_numbers_of_any_length() {
 }
 
 #[test]
+fn a_sign_among_eight_digits_is_no_digit() {
+    for at in 0..8 {
+        for foreign in ["/", ":", "?", "a", "\u{b}"] {
+            let mut digits = "12345678".to_owned();
+            digits.replace_range(at..=at, foreign);
+            assert_same(&format!("0.{digits}"));
+            assert_same(&format!("[0.{digits}]"));
+        }
+    }
+}
+
+#[test]
 fn reads_the_nearest_float() {
     for text in ["9007199254740993.0", "0.1e1", "123456789.123456789e-7", "2.2250738585072011e-308"] {
         assert_eq!(read(text), text.parse::<f64>().ok().map(Value::from), "{text}");
