@@ -78,7 +78,7 @@ impl Completions {
     /// ```
     #[doc(alias = "completions.create")]
     pub fn stream(&self, request: impl Borrow<CompletionRequest>) -> Call<EventStream<Completion>> {
-        Call::new(&self.client, post(request.borrow(), true), Expect::Open, StreamItem::open)
+        Call::new(&self.client, post(request.borrow(), true), Expect::Open, Completion::open)
     }
 }
 

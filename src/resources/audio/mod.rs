@@ -33,8 +33,7 @@ pub use self::voice::{CustomVoice, Voice, VoiceConsent, VoiceConsentRequest, Voi
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;
-use crate::stream::EventStream;
-use crate::stream::StreamItem;
+use crate::stream::{EventStream, StreamItem};
 use crate::transport::Expect;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};

@@ -516,7 +516,10 @@ mod tests {
     #[test]
     fn a_piece_belongs_to_the_call_of_its_id() {
         let whole = |id: &str, name: &str, arguments: &str| (id.to_owned(), name.to_owned(), arguments.to_owned());
-        let piece = |id: &str, name: Option<&str>, arguments: &str| json!({ "id": id, "function": { "name": name, "arguments": arguments } });
+        let piece = |id: &str, name: Option<&str>, arguments: &str| {
+            let function = json!({ "name": name, "arguments": arguments });
+            json!({ "id": id, "function": function })
+        };
         let with_index = |index: u64, mut piece: Value| {
             piece["index"] = json!(index);
             piece
@@ -529,7 +532,10 @@ mod tests {
 
     #[test]
     fn entries_of_reasoning_details_grow_by_their_texts_only() {
-        let detail = |text: &str, signature: Value, id: Value| json!({ "reasoning_details": [{ "type": "reasoning.text", "index": 0, "text": text, "signature": signature, "id": id }] });
+        let detail = |text: &str, signature: Value, id: Value| {
+            let texts = json!({ "type": "reasoning.text", "index": 0, "text": text, "signature": signature, "id": id });
+            json!({ "reasoning_details": [texts] })
+        };
         let message = message_of([detail("a", json!(null), json!("x")), detail("b", json!("s"), json!(null))]);
         assert_eq!(message["reasoning_details"], detail("ab", json!("s"), json!("x"))["reasoning_details"]);
     }

@@ -28,8 +28,7 @@ pub use self::request::{
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::stream::EventStream;
-use crate::stream::StreamItem;
+use crate::stream::{EventStream, StreamItem};
 use crate::transport::Expect;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
