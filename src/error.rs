@@ -1,5 +1,6 @@
 //! What can go wrong: one opaque [`Error`], its [`ErrorKind`], and the server's own words in [`ApiError`].
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
@@ -68,8 +69,8 @@ struct Inner {
     body: Option<Bytes>,
     retry_after: Option<Duration>,
     attempts: u32,
-    completion: Option<Box<ChatCompletion>>,
-    batch: Option<Box<Batch>>,
+    /// A [`ChatCompletion`] or a [`Batch`]. Of any type: what drops them is no part of a program that has neither.
+    last: Option<Box<dyn Any + Send + Sync>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -156,12 +157,12 @@ impl Error {
     }
 
     pub(crate) fn with_completion(mut self, completion: ChatCompletion) -> Self {
-        self.0.completion = Some(Box::new(completion));
+        self.0.last = Some(Box::new(completion));
         self
     }
 
     pub(crate) fn with_batch(mut self, batch: Batch) -> Self {
-        self.0.batch = Some(Box::new(batch));
+        self.0.last = Some(Box::new(batch));
         self
     }
 
@@ -262,13 +263,13 @@ impl Error {
     /// The model's reply, where it was read and is the trouble: an answer that does not fit a type
     /// ([`ChatCompletion::parse`]), or a run of tools without an end.
     pub fn completion(&self) -> Option<&ChatCompletion> {
-        self.0.completion.as_deref()
+        self.0.last.as_ref()?.downcast_ref()
     }
 
     /// The batch as it was last seen, where it failed or the wait for it did: [`Batches::wait`](crate::batches::Batches::wait)
     /// goes on with its id.
     pub fn batch(&self) -> Option<&Batch> {
-        self.0.batch.as_deref()
+        self.0.last.as_ref()?.downcast_ref()
     }
 
     /// Too many requests or tokens (429), and waiting helps.

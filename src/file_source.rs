@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::download::blocking;
 use crate::error::{Error, Result};
+use crate::wire::{Json, NotJson, Read, Wire, Writer};
 
 /// A file to send.
 ///
@@ -312,61 +313,39 @@ impl From<PathBuf> for FileSource {
     }
 }
 
+serde_of_wire! { FileSource }
+
 /// How a file source is written down, so that a request can be logged or kept: a path as text, and everything else as an
-/// object, bytes in base64.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Path(PathBuf),
-    Object {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        path: Option<PathBuf>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        base64: Option<String>,
-        name: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        content_type: Option<String>,
-    },
-}
-
-impl Serialize for FileSource {
-    /// # Errors
-    ///
-    /// A reader cannot be written down.
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (path, base64) = match &self.origin {
-            Origin::Path(path) => (Some(path.clone()), None),
-            Origin::Bytes(bytes) => (None, Some(crate::base64::encode(bytes))),
-            Origin::Reopen(_) | Origin::Once(_) => {
-                return Err(serde::ser::Error::custom("a reader cannot be serialised"));
+/// object, bytes in base64. A reader cannot be written down.
+impl Wire for FileSource {
+    fn read(&mut self, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+        let value = json.value()?;
+        Ok(match of_value(&value) {
+            Some(source) => {
+                *self = source;
+                Read::Fits
             }
-        };
-        let written = match path {
-            Some(path) if *self == FileSource::path(&path) => Written::Path(path),
-            path => Written::Object { path, base64, name: self.name.clone(), content_type: self.content_type.clone() },
-        };
-        written.serialize(serializer)
+            None => Read::Odd(value),
+        })
     }
-}
 
-impl<'de> Deserialize<'de> for FileSource {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (origin, name, content_type) = match Written::deserialize(deserializer)? {
-            Written::Path(path) => return Ok(FileSource::path(path)),
-            Written::Object { path: Some(path), name, content_type, .. } => (Origin::Path(path), name, content_type),
-            Written::Object { base64: Some(text), name, content_type, .. } => {
-                let bytes = crate::base64::decode(&text).map_err(serde::de::Error::custom)?;
-                (Origin::Bytes(bytes.into()), name, content_type)
-            }
-            Written::Object { .. } => return Err(serde::de::Error::missing_field("path")),
+    fn write(&self, writer: &mut Writer) {
+        let (name, content) = match &self.origin {
+            Origin::Path(path) => match path.to_str() {
+                Some(text) if *self == FileSource::path(path) => return writer.text(text),
+                Some(text) => ("path", text.to_owned()),
+                None => return writer.fail("a path that is no text cannot be serialised"),
+            },
+            Origin::Bytes(bytes) => ("base64", crate::base64::encode(bytes)),
+            Origin::Reopen(_) | Origin::Once(_) => return writer.fail("a reader cannot be serialised"),
         };
-        Ok(FileSource { content_type, ..FileSource::new(origin, name) })
-    }
-}
-
-impl crate::wire::Wire for FileSource {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<crate::wire::Read<Self>, D::Error> {
-        crate::wire::read_by_deserialize(deserializer)
+        writer.open(b'{');
+        writer.member(name, &content);
+        writer.member("name", &self.name);
+        if let Some(content_type) = &self.content_type {
+            writer.member("content_type", content_type);
+        }
+        writer.close(b'}');
     }
 
     fn blank() -> Self {
@@ -375,7 +354,21 @@ impl crate::wire::Wire for FileSource {
     }
 
     #[cfg(test)]
-    fn sample() -> serde_json::Value {
+    fn sample() -> Value {
         "talk.mp3".into()
     }
+}
+
+fn of_value(value: &Value) -> Option<FileSource> {
+    if let Some(path) = value.as_str() {
+        return Some(FileSource::path(path));
+    }
+    let text = |name: &str| value.get(name)?.as_str();
+    let origin = match (text("path"), text("base64")) {
+        (Some(path), _) => Origin::Path(path.into()),
+        (None, Some(base64)) => Origin::Bytes(crate::base64::decode(base64).ok()?.into()),
+        (None, None) => return None,
+    };
+    let content_type = text("content_type").map(str::to_owned);
+    Some(FileSource { content_type, ..FileSource::new(origin, text("name")?.to_owned()) })
 }

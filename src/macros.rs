@@ -14,5 +14,3 @@ mod reply;
 mod request;
 #[macro_use]
 mod text_or_tokens;
-#[macro_use]
-mod visitor;

@@ -2,15 +2,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::marker::PhantomData;
 
 use futures::Stream;
 use futures::stream::{self, TryStreamExt};
 use http::Method;
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{SerializeMap, Serializer};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Extra;
 use crate::call::{Asked, Call};
@@ -18,7 +14,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::request::{Body, WireRequest};
 use crate::transport::{Answer, Expect};
-use crate::wire::{Key, Read, Reply, Seed, Wire};
+use crate::wire::{Json, Member, NotJson, Object, Read, Reply, Wire, Writer, object};
 
 open_enum! {
     /// Order of a list by time.
@@ -217,7 +213,9 @@ impl Call<Deleted> {
 }
 
 impl Reply for Deleted {
-    const ROOT: &'static str = "id";
+    fn root(&self) -> &'static str {
+        "id"
+    }
 
     fn is_hollow(&self) -> bool {
         // Some servers say that it is gone, and not what.
@@ -234,7 +232,9 @@ impl Reply for Deleted {
 }
 
 impl<T: Item> Reply for Page<T> {
-    const ROOT: &'static str = "data";
+    fn root(&self) -> &'static str {
+        "data"
+    }
 
     fn is_hollow(&self) -> bool {
         self.data.is_empty()
@@ -251,42 +251,19 @@ impl<T: Item> Reply for Page<T> {
 
 impl<T: Item> Wire for Page<T> {
     /// `{"data": […]}`, a bare list (Together), or `{"data": null}` (Ollama).
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        struct PageOrItems<T>(PhantomData<T>);
-        impl<'de, T: Item> Visitor<'de> for PageOrItems<T> {
-            type Value = Read<Page<T>>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-                let mut page = Page::blank();
-                if let Some(odd) = Vec::read(SeqAccessDeserializer::new(seq))?.put(&mut page.data) {
-                    page.extra.insert("data", odd);
-                }
-                Ok(Read::Value(page))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut page = Page::blank();
-                while let Some(key) = map.next_key_seed(Key)? {
-                    let odd = match &*key {
-                        "object" => map.next_value_seed(Seed::new())?.put(&mut page.object),
-                        "data" => map.next_value_seed(Seed::new())?.put(&mut page.data),
-                        "first_id" => map.next_value_seed(Seed::new())?.put(&mut page.first_id),
-                        "last_id" => map.next_value_seed(Seed::new())?.put(&mut page.last_id),
-                        "has_more" => map.next_value_seed(Seed::new())?.put(&mut page.has_more),
-                        _ => Some(map.next_value()?),
-                    };
-                    if let Some(odd) = odd {
-                        page.extra.insert(key, odd);
-                    }
-                }
-                Ok(Read::Value(page))
-            }
+    fn read(&mut self, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+        if json.peek()? != b'[' {
+            return object::read(self, json);
         }
-        deserializer.deserialize_any(PageOrItems(PhantomData))
+        match self.data.read(json)? {
+            Read::Fits => {}
+            Read::Odd(whole) | Read::Part(whole) => drop(self.extra.insert("data", whole)),
+        }
+        Ok(Read::Fits)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        object::write(self, writer, &[], &[]);
     }
 
     fn blank() -> Self {
@@ -302,35 +279,63 @@ impl<T: Item> Wire for Page<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Page<T> {
+impl<T: Item> Object for Page<T> {
+    fn members(&self) -> &'static [Member] {
+        const fn member(name: &'static str, always: bool) -> Member {
+            Member { name, always }
+        }
+        const {
+            &[
+                member("object", false),
+                member("data", true),
+                member("first_id", false),
+                member("last_id", false),
+                member("has_more", false),
+            ]
+        }
+    }
+
+    fn field(&self, index: usize) -> &dyn Wire {
+        match index {
+            0 => &self.object,
+            1 => &self.data,
+            2 => &self.first_id,
+            3 => &self.last_id,
+            4 => &self.has_more,
+            _ => &self.extra,
+        }
+    }
+
+    fn read_field(&mut self, index: usize, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+        match index {
+            0 => self.object.read(json),
+            1 => self.data.read(json),
+            2 => self.first_id.read(json),
+            3 => self.last_id.read(json),
+            4 => self.has_more.read(json),
+            _ => json.value().map(Read::Odd),
+        }
+    }
+
+    fn extra(&self) -> &Extra {
+        &self.extra
+    }
+
+    fn extra_mut(&mut self) -> &mut Extra {
+        &mut self.extra
+    }
+}
+
+impl<T: Item> Serialize for Page<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if !self.object.is_empty() && !self.extra.contains_key("object") {
-            map.serialize_entry("object", &self.object)?;
-        }
-        // What did not fit its field stands in `extra`, whole.
-        if !self.extra.contains_key("data") {
-            map.serialize_entry("data", &self.data)?;
-        }
-        for (name, id) in [("first_id", &self.first_id), ("last_id", &self.last_id)] {
-            if let (Some(id), false) = (id, self.extra.contains_key(name)) {
-                map.serialize_entry(name, id)?;
-            }
-        }
-        if let (Some(has_more), false) = (self.has_more, self.extra.contains_key("has_more")) {
-            map.serialize_entry("has_more", &has_more)?;
-        }
-        for (name, value) in self.extra.iter() {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+        crate::wire::serde::serialize(self, serializer)
     }
 }
 
 impl<'de, T: Item> Deserialize<'de> for Page<T> {
     /// Reads a list; it knows no next page.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::wire::deserialize(deserializer)
+        crate::wire::serde::deserialize(deserializer)
     }
 }
 

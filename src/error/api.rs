@@ -115,24 +115,20 @@ impl ApiError {
     pub(crate) fn redact(&mut self, secrets: &Secrets) {
         let texts = [Some(&mut self.message), self.code.as_mut(), self.type_.as_mut(), self.param.as_mut()];
         texts.into_iter().flatten().for_each(|text| secrets.hide_in(text));
-        if !self.extra.is_empty() {
-            let members = Value::Object(std::mem::take(&mut self.extra).into());
-            if let Value::Object(members) = redacted(members, secrets) {
-                self.extra = members.into();
-            }
+        let mut members = Value::Object(std::mem::take(&mut self.extra).into());
+        redact(&mut members, secrets);
+        if let Value::Object(members) = members {
+            self.extra = members.into();
         }
     }
 }
 
-fn redacted(value: Value, secrets: &Secrets) -> Value {
+fn redact(value: &mut Value, secrets: &Secrets) {
     match value {
-        Value::String(mut text) => {
-            secrets.hide_in(&mut text);
-            Value::String(text)
-        }
-        Value::Array(items) => items.into_iter().map(|item| redacted(item, secrets)).collect(),
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, redacted(value, secrets))).collect(),
-        other => other,
+        Value::String(text) => secrets.hide_in(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
+        Value::Object(members) => members.values_mut().for_each(|member| redact(member, secrets)),
+        _ => {}
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Secrets(Arc<[String]>);
 impl Secrets {
     /// These and a key.
     pub(crate) fn with_key(&self, key: &str) -> Self {
-        self.with([key.to_owned()])
+        self.with(vec![key.to_owned()])
     }
 
     /// These and what is secret among headers and query pairs.
@@ -31,15 +31,20 @@ impl Secrets {
         headers: &HeaderMap,
         query: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
-        let headers = headers.iter().filter(|(name, value)| value.is_sensitive() || is_secret(name.as_str()));
-        let headers = headers.flat_map(|(name, value)| header_secrets(name, value));
-        let query = query.into_iter().filter(|(name, _)| is_secret(name));
-        let query = query.flat_map(|(_, value)| [value.to_owned(), escaped(value)]);
-        self.with(headers.chain(query))
+        let mut more = Vec::new();
+        for (name, value) in headers {
+            if value.is_sensitive() || is_secret(name.as_str()) {
+                more.extend(header_secrets(name, value));
+            }
+        }
+        for (_, value) in query.into_iter().filter(|(name, _)| is_secret(name)) {
+            more.extend([value.to_owned(), escaped(value)]);
+        }
+        self.with(more)
     }
 
-    fn with(&self, more: impl IntoIterator<Item = String>) -> Self {
-        let mut more: Vec<String> = more.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
+    fn with(&self, mut more: Vec<String>) -> Self {
+        more.retain(|secret| secret.len() >= SHORTEST);
         if more.is_empty() {
             return self.clone();
         }

@@ -62,21 +62,19 @@ macro_rules! open_enum {
             }
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::wire::deserialize(deserializer)
-            }
-        }
+        serde_of_wire! { $name }
 
         impl $crate::wire::Wire for $name {
-            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
-                deserializer.deserialize_any($crate::wire::Text(|text: &str| $name::from(text)))
+            fn read(&mut self, json: &mut $crate::wire::Json<'_>) -> Result<$crate::wire::Read, $crate::wire::NotJson> {
+                match json.word_or_odd()? {
+                    Ok(text) => *self = $name::from(&*text),
+                    Err(odd) => return Ok($crate::wire::Read::Odd(odd)),
+                }
+                Ok($crate::wire::Read::Fits)
+            }
+
+            fn write(&self, writer: &mut $crate::wire::Writer) {
+                writer.text(self.as_str());
             }
 
             fn blank() -> Self {

@@ -2,7 +2,7 @@
 
 /// Objects of several kinds, told apart by a member: known variants and `Other`, which keeps all members.
 ///
-/// A variant's struct has no field for the tag; the union writes and reads it.
+/// The union writes and reads the tag.
 macro_rules! open_union {
     ($(
         $(#[$meta:meta])*
@@ -29,42 +29,36 @@ macro_rules! open_union {
             }
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeMap;
-                const TAG: $crate::wire::Added<'static> = &[($tag, serde_json::Value::Null)];
-                match self {
-                    $( $name::$variant(members) => {
-                        let mut map = serializer.serialize_map(None)?;
-                        map.serialize_entry($tag, $text)?;
-                        $crate::wire::Fields::write(members, &mut map, TAG)?;
-                        map.end()
-                    } )*
-                    $name::Other(members) => members.serialize(serializer),
-                }
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::wire::deserialize(deserializer)
-            }
-        }
+        serde_of_wire! { $name }
 
         impl $crate::wire::Wire for $name {
-            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
-                let mut members = match <serde_json::Value as serde::Deserialize>::deserialize(deserializer)? {
-                    serde_json::Value::Object(members) => members,
-                    other => return Ok($crate::wire::Read::Odd(other)),
-                };
-                let tag = members.get($tag).and_then(serde_json::Value::as_str).unwrap_or_default();
-                Ok($crate::wire::Read::Value(match tag {
+            fn read(&mut self, json: &mut $crate::wire::Json<'_>) -> Result<$crate::wire::Read, $crate::wire::NotJson> {
+                if json.peek()? != b'{' {
+                    return json.value().map($crate::wire::Read::Odd);
+                }
+                match &*json.tag($tag)? {
                     $( $text => {
-                        members.remove($tag);
-                        $name::$variant($crate::wire::read_members(members))
+                        let mut members = <$ty as $crate::wire::Wire>::blank();
+                        $crate::wire::object::read_without(&mut members, json, $tag)?;
+                        *self = $name::$variant(members);
+                        Ok($crate::wire::Read::Fits)
                     } )*
-                    _ => $name::Other(members.into()),
-                }))
+                    _ => {
+                        let mut members = $crate::Extra::new();
+                        let read = $crate::wire::Wire::read(&mut members, json)?;
+                        *self = $name::Other(members);
+                        Ok(read)
+                    }
+                }
+            }
+
+            fn write(&self, writer: &mut $crate::wire::Writer) {
+                match self {
+                    $( $name::$variant(members) => {
+                        $crate::wire::object::write(members, writer, &[($tag, $text.into())], &[]);
+                    } )*
+                    $name::Other(members) => $crate::wire::Wire::write(members, writer),
+                }
             }
 
             fn blank() -> Self {

@@ -4,7 +4,9 @@
 macro_rules! replies {
     ($($name:ty: $root:ident),* $(,)?) => {$(
         impl $crate::wire::Reply for $name {
-            const ROOT: &'static str = stringify!($root);
+            fn root(&self) -> &'static str {
+                stringify!($root)
+            }
 
             fn is_hollow(&self) -> bool {
                 $crate::wire::Wire::is_blank(&self.$root)

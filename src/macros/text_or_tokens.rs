@@ -19,35 +19,30 @@ macro_rules! text_or_tokens {
             Other(serde_json::Value),
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                match self {
-                    $name::Text(text) => serializer.serialize_str(text),
-                    $name::Texts(texts) => texts.serialize(serializer),
-                    $name::Tokens(tokens) => tokens.serialize(serializer),
-                    $name::TokenLists(lists) => lists.serialize(serializer),
-                    $name::Other(value) => value.serialize(serializer),
-                }
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::wire::deserialize(deserializer)
-            }
-        }
+        serde_of_wire! { $name }
 
         impl $crate::wire::Wire for $name {
-            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<$crate::wire::Read<Self>, D::Error> {
+            fn read(&mut self, json: &mut $crate::wire::Json<'_>) -> Result<$crate::wire::Read, $crate::wire::NotJson> {
                 use serde::Deserialize;
-                Ok($crate::wire::Read::Value(match serde_json::Value::deserialize(deserializer)? {
+                *self = match json.value()? {
                     serde_json::Value::String(text) => $name::Text(text),
                     value => Vec::deserialize(&value)
                         .map($name::Texts)
                         .or_else(|_| Vec::deserialize(&value).map($name::Tokens))
                         .or_else(|_| Vec::deserialize(&value).map($name::TokenLists))
                         .unwrap_or($name::Other(value)),
-                }))
+                };
+                Ok($crate::wire::Read::Fits)
+            }
+
+            fn write(&self, writer: &mut $crate::wire::Writer) {
+                match self {
+                    $name::Text(text) => writer.text(text),
+                    $name::Texts(texts) => writer.json(texts),
+                    $name::Tokens(tokens) => writer.json(tokens),
+                    $name::TokenLists(lists) => writer.json(lists),
+                    $name::Other(value) => writer.json(value),
+                }
             }
 
             fn blank() -> Self {

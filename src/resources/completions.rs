@@ -29,7 +29,7 @@ use crate::stream::{EventStream, Progress, StreamItem};
 use crate::transport::decode::Whole;
 use crate::transport::request::{Body, WireRequest};
 use crate::transport::{Answer, Expect};
-use crate::wire::{Wire, With, stream_member};
+use crate::wire::{Wire, stream_member};
 
 /// Completions of one client.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Completions {
 }
 
 fn post(request: &CompletionRequest, stream: bool) -> Result<WireRequest> {
-    let body = Body::json(&With { request, added: &[stream_member(stream)] });
+    let body = Body::of(request, &[stream_member(stream)]);
     WireRequest::of_model(&["completions"], Some(&request.model), body)
 }
 

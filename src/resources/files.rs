@@ -143,7 +143,7 @@ impl Files {
 }
 
 fn form(request: &FileRequest) -> Result<Body> {
-    let form = Form::new().fields(request, &["file"])?.file("file", request.file.clone());
+    let form = Form::new().fields(request, &[], &["file"])?.file("file", request.file.clone());
     Ok(Body::Form(form.into()))
 }
 

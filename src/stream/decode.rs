@@ -7,7 +7,7 @@ use super::item::StreamItem;
 use super::reader::Reader;
 use crate::Extra;
 use crate::error::{ApiError, Error, ErrorKind};
-use crate::transport::decode::{Whole, describe, read};
+use crate::transport::decode::{Whole, describe};
 use crate::transport::sse::Event;
 use crate::wire::Read;
 
@@ -30,29 +30,54 @@ pub(super) enum Step<T> {
     Ping,
 }
 
+/// What an event is, that was read into an item.
+enum Verdict {
+    Item,
+    ItemThenError(Error),
+    Error(Error),
+    Skip,
+    Ping,
+}
+
 pub(super) fn decode_item<T: StreamItem>(reader: &mut Reader, event: &Event) -> Step<T> {
+    let mut item = T::blank();
+    match read_item(reader, event, &mut item) {
+        Verdict::Item => Step::Item(item),
+        Verdict::ItemThenError(error) => Step::ItemThenError(item, error),
+        Verdict::Error(error) => Step::Error(error),
+        Verdict::Skip => Step::Skip,
+        Verdict::Ping => Step::Ping,
+    }
+}
+
+fn read_item(reader: &mut Reader, event: &Event, item: &mut dyn StreamItem) -> Verdict {
     if event.event.as_deref().is_some_and(is_ping) {
-        return Step::Ping;
+        return Verdict::Ping;
     }
     let text = event.text();
-    let item = match reader.decode(&text, read::<T>) {
-        Ok(Read::Value(item) | Read::Part(item, _)) => item,
-        failed => return unreadable(reader, event, &text, failed.err()),
-    };
+    match reader.read(&text, item) {
+        Ok(Read::Fits | Read::Part(_)) => {}
+        failed => {
+            return match unreadable(reader, event, &text, failed.err()) {
+                Some(error) => Verdict::Error(error),
+                None => Verdict::Skip,
+            };
+        }
+    }
     item.mark(&mut reader.progress);
     if item.has_error() || item.is_hollow() && is_flat_error(item.extra()) {
         let error = reader.server_error(item.api_error());
-        return if item.is_hollow() { Step::Error(error) } else { Step::ItemThenError(item, error) };
+        return if item.is_hollow() { Verdict::Error(error) } else { Verdict::ItemThenError(error) };
     }
     if item.is_hollow() {
         if item.extra().get("type").and_then(Value::as_str).is_some_and(is_ping) {
-            return Step::Ping;
+            return Verdict::Ping;
         }
         if is_named(event) {
-            return Step::Skip;
+            return Verdict::Skip;
         }
     }
-    Step::Item(item)
+    Verdict::Item
 }
 
 /// Names and types of events that keep a connection open.
@@ -71,15 +96,15 @@ fn is_named(event: &Event) -> bool {
 }
 
 /// An unnamed event must be readable; one with a vendor's name may be anything.
-fn unreadable<T>(reader: &Reader, event: &Event, text: &str, error: Option<serde_json::Error>) -> Step<T> {
+fn unreadable(reader: &Reader, event: &Event, text: &str, error: Option<serde_json::Error>) -> Option<Error> {
     if is_named(event) {
-        return Step::Skip;
+        return None;
     }
     let what = match &error {
         Some(error) => describe(error, Some(text)),
         None => "it is no JSON object".into(),
     };
-    Step::Error(reader.error(ErrorKind::Decode, format!("event {}: {what}", reader.events)).with_body(&event.data))
+    Some(reader.error(ErrorKind::Decode, format!("event {}: {what}", reader.events)).with_body(&event.data))
 }
 
 pub(super) fn decode_whole<T: StreamItem>(reader: &mut Reader, whole: &Whole) -> Step<T> {
@@ -104,7 +129,7 @@ pub(super) fn decode_any<T: DeserializeOwned>(reader: &mut Reader, event: &Event
     }
     match reader.decode(&text, |text| serde_json::from_str(text)) {
         Ok(item) => Step::Item(item),
-        Err(error) => unreadable(reader, event, &text, Some(error)),
+        Err(error) => unreadable(reader, event, &text, Some(error)).map_or(Step::Skip, Step::Error),
     }
 }
 

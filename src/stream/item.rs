@@ -20,7 +20,9 @@ pub(crate) trait StreamItem: Wire {
     fn mark(&self, progress: &mut Progress);
 
     /// Opens a stream of these items. No default, for the reason of [`Reply::decode`](crate::wire::Reply::decode).
-    fn open(answer: &mut Answer) -> Result<EventStream<Self>>;
+    fn open(answer: &mut Answer) -> Result<EventStream<Self>>
+    where
+        Self: Sized;
 
     /// True when the item carries an error of the server.
     fn has_error(&self) -> bool {
@@ -34,7 +36,10 @@ pub(crate) trait StreamItem: Wire {
     }
 
     /// The item for a whole reply that came in place of a stream.
-    fn from_whole(_reply: &Whole) -> Option<Self> {
+    fn from_whole(_reply: &Whole) -> Option<Self>
+    where
+        Self: Sized,
+    {
         None
     }
 }

@@ -9,12 +9,14 @@ use futures::Stream;
 use tokio::time::{Instant, Sleep};
 
 use super::item::Progress;
+use super::item::StreamItem;
 use crate::error::{ApiError, Error, ErrorKind, Result};
 use crate::transport::Answer;
-use crate::transport::decode::Whole;
+use crate::transport::decode::{Whole, read_by};
 use crate::transport::http::ResponseBody;
 use crate::transport::sse::{Decoder, Event};
 use crate::transport::trace::Trace;
+use crate::wire::Read;
 use crate::wire::halves::Halves;
 
 /// The part that does not depend on the item: compiled once.
@@ -207,6 +209,19 @@ impl Reader {
             Some(mended) => decode(&mended),
             None => decode(text),
         }
+    }
+
+    /// [`decode`](Self::decode) for this crate's types.
+    pub(super) fn read(&mut self, text: &str, item: &mut dyn StreamItem) -> serde_json::Result<Read> {
+        if self.halves.is_empty() {
+            let came = read_by(text, &mut |json| item.read(json));
+            if came.is_ok() {
+                return came;
+            }
+        }
+        let mended = self.halves.mend(text);
+        // Over what was read: the same members again, and more of them.
+        read_by(mended.as_deref().unwrap_or(text), &mut |json| item.read(json))
     }
 
     pub(super) fn server_error(&self, api: ApiError) -> Error {

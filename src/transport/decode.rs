@@ -10,8 +10,7 @@ use serde_json::Value;
 use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
 use crate::transport::sse::decode_utf8;
 use crate::wire::halves::{self, mending};
-use crate::wire::json::Json;
-use crate::wire::{Read, Reply, Wire};
+use crate::wire::{Json, NotJson, Read, Reply, Wire};
 
 /// A whole reply.
 #[derive(Clone, Debug)]
@@ -35,18 +34,30 @@ impl Whole {
 
     /// A reply of this crate's types: lenient, but never an error in disguise.
     pub(crate) fn reply<T: Reply>(&self) -> Result<T> {
+        let mut reply = T::blank();
+        self.read(&mut reply)?;
+        Ok(reply)
+    }
+
+    fn read(&self, reply: &mut dyn Reply) -> Result<()> {
         let text = self.text();
-        let value = match mending(&text, read::<T>) {
-            Ok(Read::Value(value) | Read::Part(value, _)) => value,
-            Ok(Read::Odd(_)) => return Err(self.not_a_reply(&text, T::ROOT)),
-            Err(error) => return Err(self.undecodable(&text, &error)),
-        };
-        if value.is_hollow()
-            && (value.extra().get("error").is_some_and(|error| !error.is_null()) || !has_root(&text, T::ROOT))
-        {
-            return Err(self.not_a_reply(&text, T::ROOT));
+        let mut came = read_by(&text, &mut |json| reply.read(json));
+        if came.is_err() {
+            if let Some(mended) = halves::mend_whole(&text) {
+                // Over what was read: the same members again, and more of them.
+                came = read_by(&mended, &mut |json| reply.read(json));
+            }
         }
-        Ok(value)
+        match came {
+            Ok(Read::Fits | Read::Part(_)) => {}
+            Ok(Read::Odd(_)) => return Err(self.not_a_reply(&text, reply.root())),
+            Err(error) => return Err(self.undecodable(&text, &error)),
+        }
+        let has_error = || reply.extra().get("error").is_some_and(|error| !error.is_null());
+        if reply.is_hollow() && (has_error() || !has_root(&text, reply.root())) {
+            return Err(self.not_a_reply(&text, reply.root()));
+        }
+        Ok(())
     }
 
     /// A reply of the caller's type.
@@ -109,11 +120,19 @@ impl Whole {
     }
 }
 
-#[inline]
-pub(crate) fn read<T: Wire>(text: &str) -> serde_json::Result<Read<T>> {
+/// Reads JSON into a place that holds the blank.
+pub(crate) fn read(text: &str, place: &mut dyn Wire) -> serde_json::Result<Read> {
+    read_by(text, &mut |json| place.read(json))
+}
+
+/// Reads JSON to its end.
+pub(crate) fn read_by(
+    text: &str,
+    read: &mut dyn FnMut(&mut Json<'_>) -> std::result::Result<Read, NotJson>,
+) -> serde_json::Result<Read> {
     let mut json = Json::new(text);
-    match T::read(&mut json) {
-        Ok(value) if json.is_at_end() => Ok(value),
+    match read(&mut json) {
+        Ok(read) if json.is_at_end() => Ok(read),
         _ => Err(why_not(text)),
     }
 }
@@ -304,7 +323,7 @@ mod tests {
 
     #[test]
     fn nothing_may_stand_behind_a_reply() {
-        assert!(read::<crate::Extra>("{} ").is_ok());
-        assert!(read::<crate::Extra>("{} x").unwrap_err().to_string().contains("trailing characters"));
+        assert!(read("{} ", &mut crate::Extra::new()).is_ok());
+        assert!(read("{} x", &mut crate::Extra::new()).unwrap_err().to_string().contains("trailing characters"));
     }
 }

@@ -10,7 +10,8 @@ use super::decode::describe;
 use super::http::RequestBody;
 use crate::FileSource;
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::{Fields, With};
+use crate::wire::writer::written;
+use crate::wire::{Added, Object, object};
 
 /// Fields and files of a form.
 #[derive(Debug)]
@@ -67,10 +68,11 @@ impl Form {
     }
 
     /// Adds the members of a request but those in `files`: lists as `name[]`, objects as `name[member]`, nulls left out.
-    pub(crate) fn fields(mut self, request: &impl Fields, files: &[&'static str]) -> Result<Self> {
+    pub(crate) fn fields(mut self, request: &dyn Object, added: Added<'_>, files: &[&'static str]) -> Result<Self> {
         // A null leaves a member out unread: bytes would be turned into base64 for nothing, and a reader refuses.
-        let added: Vec<_> = files.iter().map(|name| (*name, Value::Null)).collect();
-        let value = serde_json::to_value(With { request, added: &added })
+        let left_out: Vec<_> = files.iter().map(|name| (*name, Value::Null)).collect();
+        let value = written(&|writer| object::write(request, writer, &left_out, added))
+            .and_then(|json| serde_json::from_slice(&json))
             .map_err(|error| Error::new(ErrorKind::Encode, describe(&error, None)).with_source(error))?;
         if let Value::Object(members) = value {
             in_order(&members).for_each(|(name, value)| self.nested(name, value));

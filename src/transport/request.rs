@@ -1,7 +1,6 @@
 //! A request before it meets HTTP: method, route, query, body. Nothing here knows an endpoint.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +12,8 @@ use url::Url;
 use super::form::Form;
 use super::http::RequestBody;
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::writer::written;
+use crate::wire::{Added, Object, Writer, object};
 
 /// What may stand unescaped in a path segment (RFC 3986 `pchar`).
 const SEGMENT: &AsciiSet = &CONTROLS
@@ -67,8 +68,21 @@ impl std::fmt::Debug for Body {
 }
 
 impl Body {
+    /// A request of this crate, with what its method adds.
+    pub(crate) fn of(request: &dyn Object, added: Added<'_>) -> Result<Self> {
+        Body::written(&|writer| object::write(request, writer, &[], added))
+    }
+
+    /// A body of the caller's type.
     pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        encode(value).map(Body::Json)
+        Body::written(&|writer| writer.json(value))
+    }
+
+    fn written(write: &dyn Fn(&mut Writer)) -> Result<Self> {
+        match written(write) {
+            Ok(json) => Ok(Body::Json(json.into())),
+            Err(error) => Err(Error::new(ErrorKind::Encode, super::decode::describe(&error, None)).with_source(error)),
+        }
     }
 
     /// True when it can be sent more than once.
@@ -222,49 +236,6 @@ impl BaseUrl {
     }
 }
 
-/// Bodies over this size are measured before their buffer is made, so that it is made once.
-const MEASURED: usize = 64 * 1024;
-
-/// Writes JSON into a buffer of the right size: small bodies at once, large ones in a second pass.
-fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes> {
-    struct Buffer {
-        bytes: Vec<u8>,
-        length: usize,
-        limit: usize,
-    }
-
-    impl Write for Buffer {
-        fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-            self.write_all(part)?;
-            Ok(part.len())
-        }
-
-        fn write_all(&mut self, part: &[u8]) -> io::Result<()> {
-            self.length += part.len();
-            if self.length <= self.limit {
-                self.bytes.extend_from_slice(part);
-            }
-            Ok(())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let failed = |error: serde_json::Error| {
-        Error::new(ErrorKind::Encode, super::decode::describe(&error, None)).with_source(error)
-    };
-    let mut buffer = Buffer { bytes: Vec::with_capacity(512), length: 0, limit: MEASURED };
-    serde_json::to_writer(&mut buffer, value).map_err(failed)?;
-    if buffer.length > MEASURED {
-        let length = buffer.length;
-        buffer = Buffer { bytes: Vec::with_capacity(length), length: 0, limit: usize::MAX };
-        serde_json::to_writer(&mut buffer, value).map_err(failed)?;
-    }
-    Ok(buffer.bytes.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,12 +279,5 @@ mod tests {
         ] {
             assert_eq!(BaseUrl::parse(base).unwrap().server_root().as_str(), root, "{base}");
         }
-    }
-
-    #[test]
-    fn a_large_body_is_written_into_one_buffer_of_its_size() {
-        let text = "\n".repeat(MEASURED);
-        let json = encode(&text).unwrap();
-        assert_eq!(json, serde_json::to_vec(&text).unwrap());
     }
 }

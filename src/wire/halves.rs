@@ -1,13 +1,13 @@
 //! Characters cut in half: escapes such as `\ud83d` whose other half is missing. JSON allows them, Rust text does not,
 //! and servers that cut their output anywhere write them.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 /// First halves that stood at the end of a text, by the place of that text: the next event may hold the other half.
 #[derive(Debug, Default)]
-pub(crate) struct Halves(BTreeMap<String, u16>);
+pub(crate) struct Halves(HashMap<String, u16>);
 
 /// More places than answers can be; a server that goes on beyond gets U+FFFD.
 const MOST: usize = 256;
@@ -108,7 +108,7 @@ pub(crate) fn value(json: &str) -> serde_json::Result<Value> {
 }
 
 /// A whole reply with U+FFFD for each half; `None` when there is nothing to mend.
-fn mend_whole(text: &str) -> Option<String> {
+pub(crate) fn mend_whole(text: &str) -> Option<String> {
     let mut value: Value = serde_json::from_str(&marked(text)?).ok()?;
     Halves::default().mend_value(&mut value, "", false);
     serde_json::to_string(&value).ok()

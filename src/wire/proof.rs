@@ -3,9 +3,10 @@
 use std::cell::Cell;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Read, Wire};
+use super::{Read, Wire, Writer};
 use crate::Extra;
 use crate::transport::decode::read;
 
@@ -29,37 +30,48 @@ pub(crate) fn tagged(tag: &str, kind: &str, sample: Value) -> Value {
     Value::Object(members)
 }
 
-pub(crate) fn of_struct<T: Wire + Serialize>(extra: fn(&T) -> &Extra) {
+pub(crate) fn of_struct<T: Wire + Serialize + DeserializeOwned>(extra: fn(&T) -> &Extra) {
     let sample = T::sample();
-    let Ok(Read::Value(value)) = read::<T>(&sample.to_string()) else { panic!("{sample} is not read") };
+    let mut value = T::blank();
+    let Ok(Read::Fits) = read(&sample.to_string(), &mut value) else { panic!("{sample} is not read") };
     assert!(extra(&value).is_empty(), "the sample {sample} leaves {:?} over", extra(&value));
     hold(&sample, round::<T>);
 }
 
-pub(crate) fn of_variant<U: Wire + Serialize, T: Wire + Serialize>(tag: &str, kind: &str) {
+pub(crate) fn of_variant<U: Wire + Serialize + DeserializeOwned, T: Wire + Serialize + DeserializeOwned>(
+    tag: &str,
+    kind: &str,
+) {
     hold(&tagged(tag, kind, T::sample()), round::<U>);
 }
 
-pub(crate) fn of_enum<T: Wire + Serialize>(texts: &[&str]) {
+pub(crate) fn of_enum<T: Wire + Serialize + DeserializeOwned>(texts: &[&str]) {
     for text in texts.iter().chain(&["zz-unknown", ""]) {
         assert_eq!(round::<T>(&json!(text)), json!(text));
     }
     assert_eq!(round::<T>(&Value::Null), json!(""));
     for odd in [json!(7), json!(true), json!([1]), json!({ "a": 1 })] {
-        assert!(matches!(read::<T>(&odd.to_string()), Ok(Read::Odd(kept)) if kept == odd), "{odd} is not kept");
+        assert!(
+            matches!(read(&odd.to_string(), &mut T::blank()), Ok(Read::Odd(kept)) if kept == odd),
+            "{odd} is not kept"
+        );
     }
 }
 
-/// Reads from text and from a value, and writes back.
-fn round<T: Wire + Serialize>(input: &Value) -> Value {
+/// Reads from text and by serde, and writes back, both by the writer and by serde.
+fn round<T: Wire + Serialize + DeserializeOwned>(input: &Value) -> Value {
     let text = input.to_string();
-    let [from_text, from_value] = [read::<T>(&text), T::read(input)].map(|read| match read {
-        Ok(Read::Value(value)) => serde_json::to_value(value).unwrap(),
+    let mut value = T::blank();
+    match read(&text, &mut value) {
+        Ok(Read::Fits) => {}
         Ok(_) => panic!("{text} does not fit"),
         Err(error) => panic!("{text} fails: {error}"),
-    });
-    assert_eq!(from_text, from_value);
-    from_text
+    }
+    let written = Writer::value_of(&value);
+    assert_eq!(written, serde_json::to_value(&value).unwrap());
+    let by_serde: T = serde_json::from_value(input.clone()).unwrap();
+    assert_eq!(written, Writer::value_of(&by_serde));
+    written
 }
 
 /// Holds one type to all rules, given a sample in which every field is set.

@@ -6,10 +6,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Read, Wire, odd_map, odd_seq};
+use super::{Json, NotJson, Read, Wire, Writer};
 
 /// Text that repeats in every chunk of a stream (its id, its model): cloning shares it. Reads like a `&str`.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,15 +141,18 @@ impl<'de> Deserialize<'de> for SharedString {
 }
 
 impl Wire for SharedString {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        visit_json! { SharedString:
-            visit_str(v: &str) => Read::Value(shared(v));
-            visit_u64(v: u64) => Read::Value(shared(&v.to_string()));
-            visit_i64(v: i64) => Read::Value(shared(&v.to_string()));
-            visit_f64(v: f64) => Read::Value(shared(&serde_json::Value::from(v).to_string()));
-            visit_bool(v: bool) => Read::Value(shared(if v { "true" } else { "false" }));
-        }
-        deserializer.deserialize_any(Json)
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        Ok(match json.text()? {
+            Ok(text) => {
+                *self = shared(&text);
+                Read::Fits
+            }
+            Err(odd) => Read::Odd(odd),
+        })
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.text(self);
     }
 
     fn blank() -> Self {

@@ -1,28 +1,76 @@
-//! How the types of the standard library read themselves.
+//! How the types of the standard library are read and written.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Added, Fields, Push, Read, Wire, odd_map, odd_seq};
+use super::json::Token;
+use super::{Json, NotJson, Read, Wire, Writer};
+
+impl<'de> Json<'de> {
+    /// Text, or what can be read as text; a list or an object is none. Null is empty.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<Result<Cow<'de, str>, Value>, NotJson> {
+        match self.peek()? {
+            b'"' => self.string().map(Ok),
+            _ => self.other_as_text(),
+        }
+    }
+
+    /// Identifiers and codes come as numbers from some servers.
+    #[inline(never)]
+    fn other_as_text(&mut self) -> Result<Result<Cow<'de, str>, Value>, NotJson> {
+        Ok(match self.value()? {
+            Value::Null => Ok("".into()),
+            Value::String(text) => Ok(text.into()),
+            odd @ (Value::Array(_) | Value::Object(_)) => Err(odd),
+            scalar => Ok(scalar.to_string().into()),
+        })
+    }
+
+    /// Text of `open_enum!`; anything else is odd, but null, which is empty.
+    pub(crate) fn word_or_odd(&mut self) -> Result<Result<Cow<'de, str>, Value>, NotJson> {
+        match self.token()? {
+            Token::Text(text) => Ok(Ok(text)),
+            Token::Null => Ok(Ok("".into())),
+            other => self.value_of(other).map(Err),
+        }
+    }
+
+    /// An integer; of a float and of numeric text, the whole part. Null is 0.
+    fn integer(&mut self) -> Result<Result<i128, Value>, NotJson> {
+        // The cast saturates, so that what is out of range does not come back the same.
+        let whole = |float: f64| Some(float.trunc() as i128).filter(|whole| *whole as f64 == float.trunc());
+        let token = self.token()?;
+        let number = match &token {
+            Token::Null => Some(0),
+            Token::Unsigned(number) => Some(i128::from(*number)),
+            Token::Signed(number) => Some(i128::from(*number)),
+            Token::Float(number) => whole(*number),
+            Token::Text(text) => text.trim().parse().ok().or_else(|| text.trim().parse().ok().and_then(whole)),
+            _ => None,
+        };
+        match number {
+            Some(number) => Ok(Ok(number)),
+            None => self.value_of(token).map(Err),
+        }
+    }
+}
 
 impl Wire for String {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        visit_json! { String:
-            visit_str(v: &str) => Read::Value(v.to_owned());
-            visit_string(v: String) => Read::Value(v);
-            // Identifiers and codes come as numbers from some servers.
-            visit_u64(v: u64) => Read::Value(v.to_string());
-            visit_i64(v: i64) => Read::Value(v.to_string());
-            visit_f64(v: f64) => Read::Value(Value::from(v).to_string());
-            visit_bool(v: bool) => Read::Value(v.to_string());
-        }
-        deserializer.deserialize_any(Json)
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        Ok(match json.text()? {
+            Ok(text) => {
+                *self = text.into_owned();
+                Read::Fits
+            }
+            Err(odd) => Read::Odd(odd),
+        })
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.text(self);
     }
 
     fn blank() -> Self {
@@ -39,33 +87,24 @@ impl Wire for String {
     }
 }
 
-/// Counters and timestamps: integers, floats (their whole part) and numeric strings.
+/// Counters and timestamps.
 macro_rules! wire_integer {
     ($($name:ident)*) => {$(
         impl Wire for $name {
-            fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-                fn from_float(v: f64) -> Read<$name> {
-                    // The cast saturates, so that what is out of range does not come back the same.
-                    let number = v.trunc() as $name;
-                    if number as f64 == v.trunc() { Read::Value(number) } else { Read::Odd(Value::from(v)) }
-                }
-                visit_json! { $name:
-                    visit_u64(v: u64) => $name::try_from(v).map_or_else(|_| Read::Odd(Value::from(v)), Read::Value);
-                    visit_i64(v: i64) => $name::try_from(v).map_or_else(|_| Read::Odd(Value::from(v)), Read::Value);
-                    visit_f64(v: f64) => from_float(v);
-                    visit_bool(v: bool) => Read::Odd(Value::from(v));
-                    visit_str(v: &str) => match v.trim().parse::<$name>() {
-                        Ok(number) => Read::Value(number),
-                        Err(_) => match v.trim().parse::<f64>() {
-                            Ok(number) => match from_float(number) {
-                                Read::Odd(_) => Read::Odd(Value::from(v)),
-                                read => read,
-                            },
-                            Err(_) => Read::Odd(Value::from(v)),
-                        },
-                    };
-                }
-                deserializer.deserialize_any(Json)
+            fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+                let start = json.clone();
+                Ok(match json.integer()?.map($name::try_from) {
+                    Ok(Ok(number)) => {
+                        *self = number;
+                        Read::Fits
+                    }
+                    Ok(Err(_)) => Read::Odd({ *json = start; json.value()? }),
+                    Err(odd) => Read::Odd(odd),
+                })
+            }
+
+            fn write(&self, writer: &mut Writer) {
+                writer.json(self);
             }
 
             fn blank() -> Self {
@@ -82,18 +121,27 @@ macro_rules! wire_integer {
 wire_integer!(u8 u16 u32 u64 i32 i64);
 
 impl Wire for f64 {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        visit_json! { f64:
-            visit_f64(v: f64) => Read::Value(v);
-            visit_u64(v: u64) => Read::Value(v as f64);
-            visit_i64(v: i64) => Read::Value(v as f64);
-            visit_bool(v: bool) => Read::Odd(Value::from(v));
-            visit_str(v: &str) => match v.trim().parse::<f64>() {
-                Ok(number) if number.is_finite() => Read::Value(number),
-                _ => Read::Odd(Value::from(v)),
-            };
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        let token = json.token()?;
+        let number = match &token {
+            Token::Null => Some(0.0),
+            Token::Float(number) => Some(*number),
+            Token::Unsigned(number) => Some(*number as f64),
+            Token::Signed(number) => Some(*number as f64),
+            Token::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            _ => None,
+        };
+        match number {
+            Some(number) => {
+                *self = number;
+                Ok(Read::Fits)
+            }
+            None => json.value_of(token).map(Read::Odd),
         }
-        deserializer.deserialize_any(Json)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.json(self);
     }
 
     fn blank() -> Self {
@@ -107,15 +155,20 @@ impl Wire for f64 {
 }
 
 impl Wire for bool {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        visit_json! { bool:
-            visit_bool(v: bool) => Read::Value(v);
-            visit_u64(v: u64) => match v { 0 => Read::Value(false), 1 => Read::Value(true), _ => Read::Odd(Value::from(v)) };
-            visit_i64(v: i64) => Read::Odd(Value::from(v));
-            visit_f64(v: f64) => Read::Odd(Value::from(v));
-            visit_str(v: &str) => match v { "true" => Read::Value(true), "false" => Read::Value(false), _ => Read::Odd(Value::from(v)) };
-        }
-        deserializer.deserialize_any(Json)
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        *self = match json.token()? {
+            Token::Bool(flag) => flag,
+            Token::Null | Token::Unsigned(0) => false,
+            Token::Unsigned(1) => true,
+            Token::Text(text) if text == "true" => true,
+            Token::Text(text) if text == "false" => false,
+            other => return json.value_of(other).map(Read::Odd),
+        };
+        Ok(Read::Fits)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.json(self);
     }
 
     fn blank() -> Self {
@@ -129,8 +182,13 @@ impl Wire for bool {
 }
 
 impl Wire for Value {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        Value::deserialize(deserializer).map(Read::Value)
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        *self = json.value()?;
+        Ok(Read::Fits)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.json(self);
     }
 
     fn blank() -> Self {
@@ -143,29 +201,45 @@ impl Wire for Value {
     }
 }
 
+/// A value that may be missing.
+trait Maybe {
+    fn some(&mut self) -> &mut dyn Wire;
+
+    fn none(&mut self);
+}
+
+impl<T: Wire> Maybe for Option<T> {
+    fn some(&mut self) -> &mut dyn Wire {
+        self.insert(T::blank())
+    }
+
+    fn none(&mut self) {
+        *self = None;
+    }
+}
+
+fn read_maybe(place: &mut dyn Maybe, json: &mut Json<'_>) -> Result<Read, NotJson> {
+    if json.is_null()? {
+        return Ok(Read::Fits);
+    }
+    let value = place.some();
+    let read = value.read(json)?;
+    if matches!(read, Read::Odd(_)) || value.is_nothing() {
+        place.none();
+    }
+    Ok(read)
+}
+
 impl<T: Wire> Wire for Option<T> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        struct Maybe<T>(PhantomData<T>);
-        impl<'de, T: Wire> Visitor<'de> for Maybe<T> {
-            type Value = Read<Option<T>>;
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        read_maybe(self, json)
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value or null")
-            }
-
-            fn visit_none<E>(self) -> Result<Self::Value, E> {
-                Ok(Read::Value(None))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Read::Value(None))
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-                Ok(T::read(deserializer)?.map(|value| if value.is_nothing() { None } else { Some(value) }))
-            }
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Some(value) => value.write(writer),
+            None => writer.json(&()),
         }
-        deserializer.deserialize_option(Maybe(PhantomData))
     }
 
     fn blank() -> Self {
@@ -183,8 +257,12 @@ impl<T: Wire> Wire for Option<T> {
 }
 
 impl<T: Wire> Wire for Box<T> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        Ok(T::read(deserializer)?.map(Box::new))
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        T::read(self, json)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        T::write(self, writer);
     }
 
     fn blank() -> Self {
@@ -197,122 +275,54 @@ impl<T: Wire> Wire for Box<T> {
     }
 }
 
-impl<T: Fields> Fields for Box<T> {
-    fn write<M: SerializeMap>(&self, map: &mut M, without: Added<'_>) -> Result<(), M::Error> {
-        T::write(self, map, without)
+/// Members of any name.
+trait Entries {
+    fn clear(&mut self);
+
+    fn entry(&mut self, name: String) -> &mut dyn Wire;
+}
+
+impl<T: Wire> Entries for BTreeMap<String, T> {
+    fn clear(&mut self) {
+        self.clear();
     }
 
-    fn uncover(&mut self) {
-        T::uncover(self);
+    fn entry(&mut self, name: String) -> &mut dyn Wire {
+        self.entry(name).or_insert_with(T::blank)
     }
 }
 
-impl<T: Wire + Serialize> Wire for Vec<T> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        struct Items<T>(PhantomData<T>);
-        impl<'de, T: Wire + Serialize> Visitor<'de> for Items<T> {
-            type Value = Read<Vec<T>>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Read::Value(Vec::new()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                let mut whole = None;
-                while let Some(read) = seq.next_element_seed(Push(&mut items))? {
-                    if whole.is_none() && matches!(read, Read::Value(())) {
-                        continue;
-                    }
-                    if let Some(item) = items.pop() {
-                        keep(&mut items, &mut whole, read.map(|()| item))?;
-                    }
-                }
-                Ok(in_part(items, whole))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                odd_map(map)
-            }
-
-            odd_scalars!(str bool u64 i64 f64);
-        }
-        deserializer.deserialize_any(Items(PhantomData))
+/// Reads an object whose members are all of one type: one that does not fit makes all of it odd.
+fn read_entries(entries: &mut dyn Entries, json: &mut Json<'_>) -> Result<Read, NotJson> {
+    entries.clear();
+    let start = json.clone();
+    match json.peek()? {
+        b'{' => {}
+        b'n' => return json.null().map(|()| Read::Fits),
+        _ => return json.value().map(Read::Odd),
     }
-
-    fn blank() -> Self {
-        Vec::new()
+    let mut is_odd = false;
+    json.members(|json, name| {
+        is_odd |= !matches!(entries.entry(name.into_owned()).read(json)?, Read::Fits);
+        Ok(())
+    })?;
+    if is_odd {
+        entries.clear();
+        *json = start;
+        return json.value().map(Read::Odd);
     }
-
-    fn is_blank(&self) -> bool {
-        self.is_empty()
-    }
-
-    #[cfg(test)]
-    fn sample() -> Value {
-        match T::sample() {
-            Value::Null => Value::Null,
-            item => Value::Array(vec![item]),
-        }
-    }
-}
-
-/// Takes an entry of a list: into the items, and into the whole list once there is one entry that does not fit.
-pub(crate) fn keep<T, E>(items: &mut Vec<T>, whole: &mut Option<Vec<Value>>, item: Read<T>) -> Result<(), E>
-where
-    T: Serialize,
-    E: serde::de::Error,
-{
-    if whole.is_none() {
-        if let Read::Value(item) = item {
-            items.push(item);
-            return Ok(());
-        }
-        let before = items.iter().map(serde_json::to_value).collect::<Result<_, _>>();
-        *whole = Some(before.map_err(E::custom)?);
-    }
-    let original = match item {
-        Read::Odd(odd) => odd,
-        Read::Value(item) => {
-            let original = serde_json::to_value(&item).map_err(E::custom)?;
-            items.push(item);
-            original
-        }
-        Read::Part(item, original) => {
-            items.push(item);
-            original
-        }
-    };
-    whole.get_or_insert_default().push(original);
-    Ok(())
-}
-
-pub(crate) fn in_part<T>(items: Vec<T>, whole: Option<Vec<Value>>) -> Read<Vec<T>> {
-    match whole {
-        None => Read::Value(items),
-        Some(whole) => Read::Part(items, Value::Array(whole)),
-    }
+    Ok(Read::Fits)
 }
 
 impl<T: Wire> Wire for BTreeMap<String, T> {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        // Rare and small (metadata, scores): one buffered value keeps the code short.
-        let value = Value::deserialize(deserializer)?;
-        let Value::Object(members) = value else {
-            return Ok(if value.is_null() { Read::Value(BTreeMap::new()) } else { Read::Odd(value) });
-        };
-        let mut read = BTreeMap::new();
-        for (key, value) in &members {
-            match T::read(value.clone()) {
-                Ok(Read::Value(value)) => read.insert(key.clone(), value),
-                _ => return Ok(Read::Odd(Value::Object(members))),
-            };
-        }
-        Ok(Read::Value(read))
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        read_entries(self, json)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.open(b'{');
+        self.iter().for_each(|(name, value)| writer.member(name, value));
+        writer.close(b'}');
     }
 
     fn blank() -> Self {

@@ -37,7 +37,7 @@ use crate::stream::{EventStream, StreamItem};
 use crate::transport::Expect;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Fields, With, stream_member};
+use crate::wire::{Object, stream_member};
 use crate::{Download, FileSource};
 
 /// Speech and transcription of one client.
@@ -330,17 +330,17 @@ fn translation(request: &TranslationRequest, format: Option<&str>) -> Result<Wir
 fn upload(
     route: &str,
     model: &str,
-    request: &impl Fields,
+    request: &dyn Object,
     file: &FileSource,
     format: Option<&str>,
     stream: bool,
 ) -> Result<WireRequest> {
-    let request = With { request, added: &[("response_format", format.into()), stream_member(stream)] };
-    let form = Form::new().fields(&request, &["file"]).map(|form| form.file("file", file.clone()));
+    let added = [("response_format", format.into()), stream_member(stream)];
+    let form = Form::new().fields(request, &added, &["file"]).map(|form| form.file("file", file.clone()));
     WireRequest::of_model(&["audio", route], Some(model), form.map(|form| Body::Form(Arc::new(form))))
 }
 
 fn speech(request: &SpeechRequest, stream_format: Option<&str>) -> Result<WireRequest> {
-    let body = Body::json(&With { request, added: &[("stream_format", stream_format.into())] });
+    let body = Body::of(request, &[("stream_format", stream_format.into())]);
     WireRequest::of_model(&["audio", "speech"], Some(&request.model), body)
 }

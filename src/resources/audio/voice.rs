@@ -4,7 +4,6 @@ use std::borrow::Borrow;
 use std::sync::Arc;
 
 use http::Method;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::FileSource;
@@ -14,7 +13,7 @@ use crate::error::Result;
 use crate::page::{Deleted, ListRequest, Page};
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Fields, Read, Wire};
+use crate::wire::{Json, NotJson, Object, Read, Wire, Writer};
 
 /// A voice: one of the server's by name, or one of your own by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,29 +47,24 @@ impl From<String> for Voice {
     }
 }
 
-impl Serialize for Voice {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Voice::Name(name) => serializer.serialize_str(name),
-            Voice::Custom { id } => json!({ "id": id }).serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Voice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::wire::deserialize(deserializer)
-    }
-}
+serde_of_wire! { Voice }
 
 impl Wire for Voice {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Ok(match (value.as_str(), value.get("id").and_then(Value::as_str)) {
-            (Some(name), _) => Read::Value(Voice::Name(name.to_owned())),
-            (None, Some(id)) => Read::Value(Voice::Custom { id: id.to_owned() }),
-            (None, None) => Read::Odd(value),
-        })
+    fn read(&mut self, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+        let value = json.value()?;
+        *self = match (value.as_str(), value.get("id").and_then(Value::as_str)) {
+            (Some(name), _) => Voice::Name(name.to_owned()),
+            (None, Some(id)) => Voice::Custom { id: id.to_owned() },
+            (None, None) => return Ok(Read::Odd(value)),
+        };
+        Ok(Read::Fits)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Voice::Name(name) => writer.text(name),
+            Voice::Custom { id } => writer.json(&json!({ "id": id })),
+        }
     }
 
     fn blank() -> Self {
@@ -185,8 +179,8 @@ impl VoiceConsents {
     }
 }
 
-fn upload(route: &str, request: &impl Fields, part: &'static str, file: &FileSource) -> Result<WireRequest> {
-    let form = Form::new().fields(request, &[part])?.file(part, file.clone());
+fn upload(route: &str, request: &dyn Object, part: &'static str, file: &FileSource) -> Result<WireRequest> {
+    let form = Form::new().fields(request, &[], &[part])?.file(part, file.clone());
     WireRequest::new(Method::POST, &["audio", route], Body::Form(Arc::new(form)))
 }
 

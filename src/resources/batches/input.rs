@@ -16,18 +16,15 @@ use crate::embeddings::EmbeddingRequest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::decode;
 use crate::transport::request::check_model;
-use crate::wire::{Added, Wire, With};
+use crate::wire::{Added, Object, Wire, Writer, object};
 
 /// A request that may stand in a batch: it knows its route.
-pub trait BatchItem: Serialize + Wire {
+pub trait BatchItem: Serialize + Object {
     /// Route as batches name it.
     const ENDPOINT: &'static str;
 
     #[doc(hidden)]
     fn model(&self) -> &str;
-
-    #[doc(hidden)]
-    fn body(&self) -> impl Serialize;
 }
 
 macro_rules! batch_items {
@@ -37,10 +34,6 @@ macro_rules! batch_items {
 
             fn model(&self) -> &str {
                 &self.model
-            }
-
-            fn body(&self) -> impl Serialize {
-                With { request: self, added: NO_STREAM }
             }
         }
     )*};
@@ -90,15 +83,6 @@ pub struct BatchInput {
 enum Sink {
     Memory(Vec<u8>),
     File(PathBuf, BufWriter<File>),
-}
-
-/// A line whose body is written as it is, without a detour through `Value`.
-#[derive(Serialize)]
-struct Line<'a, B> {
-    custom_id: &'a str,
-    method: &'static str,
-    url: &'static str,
-    body: B,
 }
 
 impl Default for BatchInput {
@@ -172,8 +156,14 @@ impl BatchInput {
     pub fn push<R: BatchItem>(&mut self, custom_id: impl Into<String>, request: &R) -> Result<()> {
         check_model(request.model())?;
         let custom_id = custom_id.into();
-        let line = Line { custom_id: &custom_id, method: "POST", url: R::ENDPOINT, body: request.body() };
-        self.add(&custom_id, R::ENDPOINT, &line)
+        self.add(&custom_id, R::ENDPOINT, &|writer| {
+            writer.open(b'{');
+            writer.member("custom_id", &custom_id);
+            writer.member("method", &String::from("POST"));
+            writer.member("url", &String::from(R::ENDPOINT));
+            writer.member_by("body", &|writer| object::write(request, writer, &[], NO_STREAM));
+            writer.close(b'}');
+        })
     }
 
     /// Adds a request under its line number, `row-1` for the first, and gives that name.
@@ -195,10 +185,10 @@ impl BatchInput {
     /// # Ok::<(), openai_compatible::Error>(())
     /// ```
     pub fn push_line(&mut self, line: &BatchLine) -> Result<()> {
-        self.add(&line.custom_id, &line.url, line)
+        self.add(&line.custom_id, &line.url, &|writer| line.write(writer))
     }
 
-    fn add(&mut self, custom_id: &str, url: &str, line: &impl Serialize) -> Result<()> {
+    fn add(&mut self, custom_id: &str, url: &str, write: &dyn Fn(&mut Writer)) -> Result<()> {
         if custom_id.is_empty() || url.is_empty() {
             return Err(Error::config("the custom id or the route of a request is empty"));
         }
@@ -214,7 +204,9 @@ impl BatchInput {
             return Err(Error::config(format!("`{custom_id}` is over the limit of {most} requests")));
         }
         self.line.clear();
-        serde_json::to_writer(&mut self.line, line).map_err(unencodable)?;
+        let mut writer = Writer::append(std::mem::take(&mut self.line));
+        write(&mut writer);
+        self.line = writer.finish().map_err(unencodable)?;
         self.line.push(b'\n');
         let (bytes, most) = (self.bytes + self.line.len() as u64, self.max_bytes);
         if bytes > most {

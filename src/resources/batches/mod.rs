@@ -38,7 +38,6 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde::Deserializer;
 
 use crate::Extra;
 use crate::call::Call;
@@ -48,7 +47,7 @@ use crate::files::ExpiresAfter;
 use crate::page::{ListRequest, Page};
 use crate::transport::request::{Body, WireRequest};
 use crate::transport::{Answer, Expect};
-use crate::wire::{Read, Reply, Wire};
+use crate::wire::{Json, NotJson, Read, Reply, Wire, Writer};
 
 mod input;
 mod output;
@@ -146,7 +145,7 @@ fn post(request: &BatchRequest) -> crate::Result<WireRequest> {
     if request.endpoint.is_empty() {
         return Err(Error::config("the endpoint of the batch is empty"));
     }
-    WireRequest::new(Method::POST, &["batches"], Body::json(request)?)
+    WireRequest::new(Method::POST, &["batches"], Body::of(request, &[])?)
 }
 
 wire! {
@@ -317,15 +316,19 @@ items! { Batch }
 struct Created(Batch);
 
 impl Wire for Created {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        Ok(Batch::read(deserializer)?.map(|mut batch| {
-            if let Some(job) = batch.extra.get_as::<Batch>("job").filter(|_| batch.id.is_empty()) {
-                batch.extra.remove("job");
-                let around = std::mem::replace(&mut batch, job).extra;
-                batch.extra.extend(around.iter().map(|(name, value)| (name, value.clone())));
-            }
-            Created(batch)
-        }))
+    fn read(&mut self, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+        let batch = &mut self.0;
+        let read = batch.read(json)?;
+        if let Some(job) = batch.extra.get_as::<Batch>("job").filter(|_| batch.id.is_empty()) {
+            batch.extra.remove("job");
+            let around = std::mem::replace(batch, job).extra;
+            batch.extra.extend(around.iter().map(|(name, value)| (name, value.clone())));
+        }
+        Ok(read)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        self.0.write(writer);
     }
 
     fn blank() -> Self {
@@ -334,7 +337,9 @@ impl Wire for Created {
 }
 
 impl Reply for Created {
-    const ROOT: &'static str = Batch::ROOT;
+    fn root(&self) -> &'static str {
+        self.0.root()
+    }
 
     fn is_hollow(&self) -> bool {
         self.0.is_hollow()

@@ -19,7 +19,7 @@ use super::{Batch, Batches};
 use crate::FileSource;
 use crate::error::{ApiError, Error, ErrorKind, Result, Secrets};
 use crate::transport::decode::{Whole, describe, refused};
-use crate::wire::{Read, Reply, Wire};
+use crate::wire::{Json, NotJson, Read, Reply, Wire};
 
 impl Batches {
     /// Reads what came of each request: the output file, then the error file (`GET /files/{id}/content`).
@@ -53,12 +53,12 @@ impl Batches {
 }
 
 /// A reply that a row of a batch may hold: those of this crate, and `Value` for any other.
-pub trait BatchReply: Wire {
+pub trait BatchReply: Wire + Sized {
     #[doc(hidden)]
     fn from_body(status: StatusCode, headers: HeaderMap, body: Bytes) -> Result<Self>;
 }
 
-impl<T: Reply> BatchReply for T {
+impl<T: Reply + Sized> BatchReply for T {
     fn from_body(status: StatusCode, headers: HeaderMap, body: Bytes) -> Result<Self> {
         Whole { status, headers, body, secrets: Secrets::default() }.reply()
     }
@@ -331,8 +331,8 @@ struct RowResponse<'a> {
 }
 
 fn lenient<'de, T: Wire, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    let read = T::read(deserializer)?;
-    Ok(if let Read::Value(value) = read { value } else { T::blank() })
+    let value = Value::deserialize(deserializer)?;
+    Ok(crate::wire::of_value(&value).unwrap_or_else(T::blank))
 }
 
 fn read_row<T: BatchReply>(line: Line, file: &str) -> Result<BatchRow<T>> {
@@ -441,10 +441,12 @@ wire! {
 }
 
 /// JSON, also where it is written as text; other text stays text.
-fn json_or_text(value: Value) -> Read<Value> {
+fn json_or_text(place: &mut Value, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+    let value = json.value()?;
     let parsed = match value.as_str() {
         Some(text) => serde_json::from_str(text).ok(),
         None => None,
     };
-    Read::Value(parsed.filter(|parsed: &Value| parsed.is_object() || parsed.is_array()).unwrap_or(value))
+    *place = parsed.filter(|parsed: &Value| parsed.is_object() || parsed.is_array()).unwrap_or(value);
+    Ok(Read::Fits)
 }

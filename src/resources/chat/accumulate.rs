@@ -1,6 +1,6 @@
 //! Chunks into a whole reply.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,8 @@ use super::message::{AudioReply, Content, Part, Role};
 use super::reply::{ChatCompletion, Choice, Logprobs, Usage};
 use super::tool::{CustomCall, FunctionCall, ToolCall};
 use crate::Extra;
-use crate::wire::{Fields, Wire};
+use crate::wire::Wire;
+use crate::wire::object::uncover;
 
 /// Puts the chunks of a stream together, step by step.
 ///
@@ -36,14 +37,14 @@ pub struct Accumulator {
     /// What is known about each choice of the reply.
     notes: Vec<Notes>,
     /// Where the choice of an index stands.
-    positions: BTreeMap<u32, usize>,
+    positions: HashMap<u32, usize>,
 }
 
 /// What is known about a choice beside its content.
 #[derive(Clone, Debug, Default)]
 struct Notes {
     /// The call that a server's index stands for: the last one, where it stands for several.
-    by_index: BTreeMap<i64, usize>,
+    by_index: HashMap<i64, usize>,
     /// The call of an id.
     by_id: HashMap<String, usize>,
     /// The index that each call came under.
@@ -126,12 +127,12 @@ impl Accumulator {
             choice.message.role.get_or_insert(Role::Assistant);
             // A value that did not fit in one chunk must not hide what the others brought.
             for call in &mut choice.message.tool_calls {
-                call.uncover();
+                uncover(call);
             }
-            choice.message.uncover();
-            choice.uncover();
+            uncover(&mut choice.message);
+            uncover(choice);
         }
-        reply.uncover();
+        uncover(&mut reply);
         Some(reply)
     }
 

@@ -13,7 +13,7 @@ use crate::error::{ApiError, Result};
 use crate::stream::{EventStream, Progress, StreamItem, is_error};
 use crate::transport::Answer;
 use crate::transport::decode::Whole;
-use crate::wire::{Wire, text_of_any};
+use crate::wire::{Wire, Writer, text_of_any};
 use crate::{Extra, SharedString};
 
 /// A chat reply that arrives chunk by chunk.
@@ -284,7 +284,7 @@ impl StreamItem for ChatChunk {
         });
         let mut extra = completion.extra;
         if !completion.metadata.is_empty() {
-            extra.insert("metadata", Value::from_iter(completion.metadata));
+            extra.insert("metadata", Writer::value_of(&completion.metadata));
         }
         Some(ChatChunk {
             id: completion.id.into(),

@@ -63,7 +63,7 @@ use crate::page::{Deleted, ListRequest, Order, Page};
 use crate::stream::StreamItem;
 use crate::transport::Expect;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Wire, With, stream_member};
+use crate::wire::{Wire, stream_member};
 
 /// Chat completions of one client.
 #[derive(Clone, Debug)]
@@ -207,7 +207,7 @@ impl Chat {
 }
 
 fn post(request: &ChatRequest, stream: bool) -> crate::Result<WireRequest> {
-    let body = Body::json(&With { request, added: &[stream_member(stream)] });
+    let body = Body::of(request, &[stream_member(stream)]);
     WireRequest::of_model(&["chat", "completions"], Some(&request.model), body)
 }
 

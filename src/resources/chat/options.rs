@@ -1,11 +1,11 @@
 //! What a request holds besides the conversation: shapes of answers, searches, checks, what ends an answer.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Content;
 use crate::audio::Voice;
-use crate::wire::{Read, Wire};
+use crate::wire::{Json, NotJson, Read, Wire, Writer};
 
 wire! {
     /// Sound of a spoken answer.
@@ -299,30 +299,25 @@ impl<T: Into<String>, const N: usize> From<[T; N]> for Stop {
     }
 }
 
-impl Serialize for Stop {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Stop::One(text) => serializer.serialize_str(text),
-            Stop::Many(texts) => texts.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Stop {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::wire::deserialize(deserializer)
-    }
-}
+serde_of_wire! { Stop }
 
 impl Wire for Stop {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::String(text) => Read::Value(Stop::One(text)),
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        *self = match json.value()? {
+            Value::String(text) => Stop::One(text),
             value => match Vec::deserialize(&value) {
-                Ok(texts) => Read::Value(Stop::Many(texts)),
-                Err(_) => Read::Odd(value),
+                Ok(texts) => Stop::Many(texts),
+                Err(_) => return Ok(Read::Odd(value)),
             },
-        })
+        };
+        Ok(Read::Fits)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Stop::One(text) => writer.text(text),
+            Stop::Many(texts) => texts.write(writer),
+        }
     }
 
     fn blank() -> Self {

@@ -161,36 +161,33 @@ pub fn strict_schema(schema: Value) -> Result<Value> {
         Value::Bool(_) => return Ok(wrap(schema, Map::new())),
         _ => return Err(Error::config("a JSON schema is an object or a bool")),
     };
-    let mut strict = Strict { root: &schema, open: vec!["#".to_owned()], copies: 0 }.object(members)?;
+    let strict = Strict { root: &schema, open: vec!["#".to_owned()], copies: 0 }.object(members)?;
     let is_union = ["anyOf", "oneOf", "allOf"].iter().any(|name| strict.contains_key(*name));
     let is_object = strict.get("type").map_or(strict.contains_key("properties"), |kind| kind == "object");
     if is_object && !is_union {
         return Ok(Value::Object(strict));
     }
-    let mut outer = Map::new();
-    strict = std::mem::take(&mut strict)
-        .into_iter()
-        .filter_map(|(name, value)| match name.as_str() {
-            "$schema" | "$id" | "$defs" | "definitions" => {
-                outer.insert(name, value);
-                None
-            }
-            _ => Some((name, value)),
-        })
-        .collect();
-    Ok(wrap(Value::Object(strict), outer))
+    let (mut inner, mut outer) = (Map::new(), Map::new());
+    for (name, value) in strict {
+        match name.as_str() {
+            "$schema" | "$id" | "$defs" | "definitions" => outer.insert(name, value),
+            _ => inner.insert(name, value),
+        };
+    }
+    Ok(wrap(Value::Object(inner), outer))
 }
 
 /// Puts a root that is no object into one; `outer` has the members that must stay at the root.
 fn wrap(inner: Value, outer: Map<String, Value>) -> Value {
-    let mut wrapped = Map::from_iter([
-        ("type".to_owned(), json!("object")),
-        ("properties".to_owned(), Value::Object(Map::from_iter([(WRAPPED.to_owned(), inner)]))),
-        ("required".to_owned(), json!([WRAPPED])),
-        ("additionalProperties".to_owned(), json!(false)),
-    ]);
-    wrapped.extend(outer);
-    let mut wrapped = Value::Object(wrapped);
+    let mut wrapped = json!({
+        "type": "object",
+        "properties": { (WRAPPED): inner },
+        "required": [WRAPPED],
+        "additionalProperties": false,
+    });
+    if let Value::Object(members) = &mut wrapped {
+        members.extend(outer);
+    }
     move_refs(&mut wrapped);
     wrapped
 }
@@ -239,27 +236,28 @@ impl Strict<'_> {
         for (name, value) in members {
             let (name, value) = match (name.as_str(), value) {
                 ("default", Value::Null) => continue,
-                ("$defs" | "definitions", Value::Object(schemas)) => {
-                    let visited = schemas.into_iter().map(|(key, schema)| {
+                ("$defs" | "definitions", Value::Object(mut schemas)) => {
+                    for (key, schema) in &mut schemas {
                         self.open.push(format!("#/{name}/{key}"));
-                        let visited = self.schema(schema);
+                        *schema = self.schema(schema.take())?;
                         self.open.pop();
-                        Ok((key, visited?))
-                    });
-                    let visited = visited.collect::<Result<_>>()?;
-                    (name, Value::Object(visited))
+                    }
+                    (name, Value::Object(schemas))
                 }
-                ("properties", Value::Object(schemas)) => {
+                ("properties", Value::Object(mut schemas)) => {
                     required = Some(schemas.keys().cloned().map(Value::String).collect());
-                    let visited = schemas.into_iter().map(|(key, schema)| Ok((key, self.schema(schema)?)));
-                    let visited = visited.collect::<Result<_>>()?;
-                    (name, Value::Object(visited))
+                    for schema in schemas.values_mut() {
+                        *schema = self.schema(schema.take())?;
+                    }
+                    (name, Value::Object(schemas))
                 }
                 ("items", schema) => (name, self.schema(schema)?),
-                ("anyOf" | "allOf" | "oneOf", Value::Array(schemas)) => {
-                    let visited = schemas.into_iter().map(|schema| self.schema(schema)).collect::<Result<_>>()?;
+                ("anyOf" | "allOf" | "oneOf", Value::Array(mut schemas)) => {
+                    for schema in &mut schemas {
+                        *schema = self.schema(schema.take())?;
+                    }
                     let is_any_of = name == "oneOf" && !has_any_of;
-                    (if is_any_of { "anyOf".to_owned() } else { name }, Value::Array(visited))
+                    (if is_any_of { "anyOf".to_owned() } else { name }, Value::Array(schemas))
                 }
                 (_, value) => (name, value),
             };
@@ -281,13 +279,15 @@ impl Strict<'_> {
             _ => return Ok(members),
         };
         let found = self.resolve(&target)?;
-        members = members.into_iter().filter(|(name, _)| name != "$ref").collect();
+        members.retain(|name, _| name != "$ref");
         if self.open.contains(&target) || self.copies >= MOST_COPIES {
             let reference = json!({ "$ref": target });
             if members.contains_key("anyOf") {
-                return Ok(Map::from_iter([("$ref".to_owned(), Value::String(target))]));
+                members = Map::new();
+                members.insert("$ref".to_owned(), Value::String(target));
+            } else {
+                members.insert("anyOf".to_owned(), Value::Array(vec![reference]));
             }
-            members.insert("anyOf".to_owned(), Value::Array(vec![reference]));
             return Ok(members);
         }
         for (name, value) in found {
@@ -318,7 +318,7 @@ impl Strict<'_> {
 }
 
 /// An `allOf` of one schema says what that schema says.
-fn fold_all_of(members: Map<String, Value>) -> Map<String, Value> {
+fn fold_all_of(mut members: Map<String, Value>) -> Map<String, Value> {
     let only = match members.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
         Some([Value::Object(only)]) => only.clone(),
         _ => return members,
@@ -332,7 +332,7 @@ fn fold_all_of(members: Map<String, Value>) -> Map<String, Value> {
     if members.iter().any(says_more) {
         return members;
     }
-    let mut folded: Map<_, _> = members.into_iter().filter(|(name, _)| name != "allOf").collect();
-    folded.extend(only);
-    folded
+    members.retain(|name, _| name != "allOf");
+    members.extend(only);
+    members
 }

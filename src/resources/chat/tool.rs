@@ -1,11 +1,10 @@
 //! Tools: what the model may call, which of it, and what it calls.
 
-use serde::de::{DeserializeOwned, Deserializer};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::{Read, Wire, text_of_any};
+use crate::wire::{Json, NotJson, Read, Wire, Writer, text_of_any};
 
 open_union! {
     /// Something that the model may call.
@@ -279,25 +278,13 @@ impl From<&str> for ToolChoice {
     }
 }
 
-impl Serialize for ToolChoice {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            ToolChoice::Mode(mode) => mode.serialize(serializer),
-            ToolChoice::Function(name) => json!({"type": "function", "function": {"name": name}}).serialize(serializer),
-            ToolChoice::Custom(name) => json!({"type": "custom", "custom": {"name": name}}).serialize(serializer),
-            ToolChoice::Allowed { mode, tools } => {
-                json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}).serialize(serializer)
-            }
-            ToolChoice::Other(value) => value.serialize(serializer),
-        }
-    }
-}
+serde_of_wire! { ToolChoice }
 
-impl<'de> Deserialize<'de> for ToolChoice {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
+impl Wire for ToolChoice {
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        let value = json.value()?;
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
-        let choice = match (value.as_str(), text("/type")) {
+        *self = match (value.as_str(), text("/type")) {
             (Some(mode), _) => ToolChoice::Mode(mode.into()),
             (None, Some("function")) => ToolChoice::Function(text("/function/name").unwrap_or_default().to_owned()),
             (None, Some("custom")) => ToolChoice::Custom(text("/custom/name").unwrap_or_default().to_owned()),
@@ -305,17 +292,26 @@ impl<'de> Deserialize<'de> for ToolChoice {
                 mode: text("/allowed_tools/mode").unwrap_or_default().into(),
                 tools: value.pointer("/allowed_tools/tools").and_then(Value::as_array).cloned().unwrap_or_default(),
             },
-            _ => return Ok(ToolChoice::Other(value)),
+            _ => ToolChoice::Other(Value::Null),
         };
         // Members that the variants have no place for are kept, too.
-        let is_all = serde_json::to_value(&choice).is_ok_and(|written| written == value);
-        Ok(if is_all { choice } else { ToolChoice::Other(value) })
+        if Writer::value_of(self) != value {
+            *self = ToolChoice::Other(value);
+        }
+        Ok(Read::Fits)
     }
-}
 
-impl Wire for ToolChoice {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        ToolChoice::deserialize(deserializer).map(Read::Value)
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            ToolChoice::Mode(mode) => mode.write(writer),
+            ToolChoice::Function(name) => writer.json(&json!({"type": "function", "function": {"name": name}})),
+            ToolChoice::Custom(name) => writer.json(&json!({"type": "custom", "custom": {"name": name}})),
+            ToolChoice::Allowed { mode, tools } => {
+                let allowed = json!({"mode": mode.as_str(), "tools": tools});
+                writer.json(&json!({"type": "allowed_tools", "allowed_tools": allowed}));
+            }
+            ToolChoice::Other(value) => writer.json(value),
+        }
     }
 
     fn blank() -> Self {

@@ -29,7 +29,7 @@ use crate::client::Client;
 use crate::error::{ErrorKind, Result};
 use crate::transport::request::{Body, WireRequest};
 use crate::transport::{Answer, Expect};
-use crate::wire::{Wire, With};
+use crate::wire::{Json, NotJson, Read, Wire};
 
 /// Embeddings of one client.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ fn post(client: &Client, request: &EmbeddingRequest) -> Result<WireRequest> {
     let is_open = request.encoding_format.is_none() && !request.extra.contains_key("encoding_format");
     let base64 = [("encoding_format", Value::from("base64"))];
     let added = if is_open && client.settings().base64_embeddings { base64.as_slice() } else { &[] };
-    WireRequest::of_model(&["embeddings"], Some(&request.model), Body::json(&With { request, added }))
+    WireRequest::of_model(&["embeddings"], Some(&request.model), Body::of(request, added))
 }
 
 /// A reply whose vectors are whole: reading keeps broken base64 aside, and an empty vector in its place would be a lie.
@@ -175,7 +175,7 @@ wire! {
         /// `list`; do not rely on it.
         pub object: String,
         /// One for each input.
-        pub data: Vec<Embedding> = then(in_order),
+        pub data: Vec<Embedding> = by(in_order),
         /// Model that answered.
         pub model: String,
         /// Tokens used. *Providers*: missing on Gemini and Together.
@@ -207,16 +207,17 @@ impl EmbeddingList {
 }
 
 /// A server that leaves an index out, or writes the same for all, sends them in order.
-fn in_order(mut data: Vec<Embedding>) -> Vec<Embedding> {
+fn in_order(data: &mut Vec<Embedding>, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+    let read = data.read(json)?;
     let mut indexes: Vec<u32> = data.iter().map(|item| item.index).collect();
     indexes.sort_unstable();
     indexes.dedup();
     if indexes.len() == data.len() {
         data.sort_by_key(|item| item.index);
     } else {
-        number(&mut data);
+        number(data);
     }
-    data
+    Ok(read)
 }
 
 fn number(data: &mut [Embedding]) {

@@ -1,66 +1,57 @@
 //! The numbers of a vector: read from lists or base64, multiplied.
 
 use std::cell::Cell;
-use std::fmt;
 
 use base64::Engine as _;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 
 use crate::base64::ENGINE;
-use crate::wire::{Read, Seed, Wire, odd_map};
+use crate::wire::{Json, NotJson, Read, Wire, Writer};
 
 // No `f32` is read alone, so that this can stand beside `Vec<T: Wire>`.
 impl Wire for Vec<f32> {
     /// Numbers or base64; each vector is allocated once, in its own size.
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        struct Vector;
-        impl<'de> Visitor<'de> for Vector {
-            type Value = Read<Vec<f32>>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a vector")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<Self::Value, A::Error> {
-                let mut floats = SCRATCH.take();
-                floats.clear();
-                while let Some(number) = numbers.next_element_seed(Seed::<Option<f64>>::new())? {
-                    if let Read::Odd(odd) = number {
-                        let mut values: Vec<Value> = floats.iter().map(|float| Value::from(*float)).collect();
-                        values.push(odd);
-                        while let Some(value) = numbers.next_element()? {
-                            values.push(value);
-                        }
-                        return Ok(Read::Odd(Value::Array(values)));
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        match json.peek()? {
+            b'[' => {}
+            b'"' => {
+                let base64 = json.string()?;
+                return Ok(match floats_of(&base64) {
+                    Some(floats) => {
+                        *self = floats;
+                        Read::Fits
                     }
-                    // What writes JSON writes null for a number that JSON does not have.
-                    if let Read::Value(number) = number {
-                        floats.push(number.map_or(f32::NAN, |number| number as f32));
-                    }
-                }
-                let vector = floats.as_slice().to_vec();
-                if floats.capacity() <= MOST_SCRATCH {
-                    SCRATCH.set(floats);
-                }
-                Ok(Read::Value(vector))
+                    None => Read::Odd(base64.into()),
+                });
             }
-
-            fn visit_str<E>(self, base64: &str) -> Result<Self::Value, E> {
-                Ok(floats_of(base64).map_or_else(|| Read::Odd(Value::from(base64)), Read::Value))
+            _ => {
+                self.clear();
+                return json.value().map(|value| if value.is_null() { Read::Fits } else { Read::Odd(value) });
             }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Read::Value(Vec::new()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                odd_map(map)
-            }
-
-            odd_scalars!(bool u64 i64 f64);
         }
-        deserializer.deserialize_any(Vector)
+        let start = json.clone();
+        let mut floats = SCRATCH.take();
+        floats.clear();
+        let mut is_odd = false;
+        json.items(|json| {
+            let mut number = None::<f64>;
+            is_odd |= !matches!(number.read(json)?, Read::Fits);
+            // What writes JSON writes null for a number that JSON does not have.
+            floats.push(number.map_or(f32::NAN, |number| number as f32));
+            Ok(())
+        })?;
+        if is_odd {
+            *json = start;
+            return json.value().map(Read::Odd);
+        }
+        *self = floats.as_slice().to_vec();
+        if floats.capacity() <= MOST_SCRATCH {
+            SCRATCH.set(floats);
+        }
+        Ok(Read::Fits)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.json(self);
     }
 
     fn blank() -> Self {

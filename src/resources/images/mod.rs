@@ -32,7 +32,7 @@ use crate::stream::{EventStream, StreamItem};
 use crate::transport::Expect;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{With, stream_member};
+use crate::wire::stream_member;
 
 /// Images of one client.
 #[derive(Clone, Debug)]
@@ -160,7 +160,7 @@ impl ImageApi {
 }
 
 fn generation(request: &ImageRequest, stream: bool) -> Result<WireRequest> {
-    let body = Body::json(&With { request, added: &[stream_member(stream)] });
+    let body = Body::of(request, &[stream_member(stream)]);
     WireRequest::of_model(&["images", "generations"], request.model.as_deref(), body)
 }
 
@@ -168,7 +168,7 @@ fn edit(request: &ImageEditRequest, stream: bool) -> Result<WireRequest> {
     let inputs = || request.images.iter().chain(&request.mask);
     let is_file = |input: &ImageInput| matches!(input, ImageInput::File(_));
     let body = if !inputs().any(is_file) {
-        Body::json(&With { request, added: &[stream_member(stream)] })
+        Body::of(request, &[stream_member(stream)])
     } else if inputs().all(is_file) {
         edit_form(request, stream).map(|form| Body::Form(Arc::new(form)))
     } else {
@@ -178,7 +178,7 @@ fn edit(request: &ImageEditRequest, stream: bool) -> Result<WireRequest> {
 }
 
 fn edit_form(request: &ImageEditRequest, stream: bool) -> Result<Form> {
-    let mut form = Form::new().fields(&With { request, added: &[stream_member(stream)] }, &["images", "mask"])?;
+    let mut form = Form::new().fields(request, &[stream_member(stream)], &["images", "mask"])?;
     // A list of one goes without brackets: servers before `gpt-image-1` know one image only.
     let part = if request.images.len() == 1 { "image" } else { "image[]" };
     let images = request.images.iter().map(|image| (part, image));
@@ -191,7 +191,7 @@ fn edit_form(request: &ImageEditRequest, stream: bool) -> Result<Form> {
 }
 
 fn variation(request: &ImageVariationRequest) -> Result<WireRequest> {
-    let form = Form::new().fields(request, &["image"]).map(|form| form.file("image", request.image.clone()));
+    let form = Form::new().fields(request, &[], &["image"]).map(|form| form.file("image", request.image.clone()));
     WireRequest::of_model(
         &["images", "variations"],
         request.model.as_deref(),

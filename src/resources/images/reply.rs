@@ -4,7 +4,6 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures::stream;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::request::{Background, OutputFormat, Quality};
@@ -13,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{EventStream, Progress, StreamItem, is_error};
 use crate::transport::Answer;
 use crate::transport::decode::Whole;
-use crate::wire::{Read, Reply, Wire};
+use crate::wire::{Json, NotJson, Read, Reply, Wire, Writer};
 
 wire! {
     /// Images as they were made.
@@ -114,7 +113,9 @@ wire! {
 }
 
 impl Reply for Images {
-    const ROOT: &'static str = "data";
+    fn root(&self) -> &'static str {
+        "data"
+    }
 
     fn is_hollow(&self) -> bool {
         // The contract asks for `created` only.
@@ -157,37 +158,41 @@ impl ImageEvent {
     }
 }
 
-impl Serialize for ImageEvent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            ImageEvent::Partial(image) => image.serialize(serializer),
-            ImageEvent::Completed(image) => image.serialize(serializer),
-            ImageEvent::Other(members) => members.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ImageEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::wire::deserialize(deserializer)
-    }
-}
+serde_of_wire! { ImageEvent }
 
 impl Wire for ImageEvent {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        let members = match Value::deserialize(deserializer)? {
-            Value::Object(members) => members,
-            other => return Ok(Read::Odd(other)),
-        };
-        Ok(Read::Value(match members.get("type").and_then(Value::as_str) {
-            Some("image_generation.partial_image" | "image_edit.partial_image") => {
-                ImageEvent::Partial(crate::wire::read_members(members))
+    fn read(&mut self, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+        if json.peek()? != b'{' {
+            return json.value().map(Read::Odd);
+        }
+        match &*json.tag("type")? {
+            "image_generation.partial_image" | "image_edit.partial_image" => {
+                let mut image = PartialImage::blank();
+                let read = image.read(json)?;
+                *self = ImageEvent::Partial(image);
+                Ok(read)
             }
-            Some("image_generation.completed" | "image_edit.completed") => {
-                ImageEvent::Completed(crate::wire::read_members(members))
+            "image_generation.completed" | "image_edit.completed" => {
+                let mut image = CompletedImage::blank();
+                let read = image.read(json)?;
+                *self = ImageEvent::Completed(image);
+                Ok(read)
             }
-            _ => ImageEvent::Other(members.into()),
-        }))
+            _ => {
+                let mut members = Extra::new();
+                let read = members.read(json)?;
+                *self = ImageEvent::Other(members);
+                Ok(read)
+            }
+        }
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            ImageEvent::Partial(image) => image.write(writer),
+            ImageEvent::Completed(image) => image.write(writer),
+            ImageEvent::Other(members) => members.write(writer),
+        }
     }
 
     fn blank() -> Self {

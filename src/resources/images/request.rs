@@ -1,10 +1,7 @@
 //! What to make: requests and what goes into them.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
-
 use crate::FileSource;
-use crate::wire::{Read, Wire};
+use crate::wire::{Json, NotJson, Read, Wire, Writer};
 
 wire! {
     /// An image to make. The method decides whether it streams.
@@ -248,31 +245,28 @@ impl<T: Into<FileSource>> From<T> for ImageInput {
     }
 }
 
-impl Serialize for ImageInput {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            ImageInput::File(file) => file.serialize(serializer),
-            ImageInput::Reference(reference) => reference.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ImageInput {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::wire::deserialize(deserializer)
-    }
-}
+serde_of_wire! { ImageInput }
 
 impl Wire for ImageInput {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Ok(match FileSource::deserialize(&value) {
-            Ok(file) => Read::Value(ImageInput::File(file)),
-            Err(_) => match value {
-                Value::Object(members) => Read::Value(ImageInput::Reference(crate::wire::read_members(members))),
-                other => Read::Odd(other),
-            },
-        })
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        let start = json.clone();
+        let mut file = FileSource::blank();
+        if let Read::Fits = Wire::read(&mut file, json)? {
+            *self = ImageInput::File(file);
+            return Ok(Read::Fits);
+        }
+        *json = start;
+        let mut reference = ImageReference::blank();
+        let read = reference.read(json)?;
+        *self = ImageInput::Reference(reference);
+        Ok(read)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            ImageInput::File(file) => file.write(writer),
+            ImageInput::Reference(reference) => reference.write(writer),
+        }
     }
 
     fn blank() -> Self {

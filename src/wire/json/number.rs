@@ -1,8 +1,6 @@
 //! Numbers: digits are read eight at a time, and floats are the nearest ones.
 
-use serde::de::Visitor;
-
-use super::{Json, NotJson, Result};
+use super::{Json, NotJson, Result, Token};
 
 /// So many digits fit into a u64, whatever they are.
 const MOST_DIGITS: usize = 19;
@@ -37,8 +35,7 @@ impl<'de> Json<'de> {
         self.at += digits;
     }
 
-    #[inline]
-    pub(super) fn number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+    pub(super) fn number(&mut self) -> Result<Token<'de>> {
         let start = self.at;
         let is_negative = self.byte(start) == Some(b'-');
         self.at += usize::from(is_negative);
@@ -58,15 +55,15 @@ impl<'de> Json<'de> {
             _ if digits > MOST_DIGITS => {
                 let token = self.text.get(start..self.at).unwrap_or_default();
                 if let Ok(number) = token.parse() {
-                    return visitor.visit_u64(number);
+                    return Ok(Token::Unsigned(number));
                 }
             }
-            _ if !is_negative => return visitor.visit_u64(number),
+            _ if !is_negative => return Ok(Token::Unsigned(number)),
             // A negative zero is a float.
-            _ if number > 0 && number <= 1 << 63 => return visitor.visit_i64((number as i64).wrapping_neg()),
+            _ if number > 0 && number <= 1 << 63 => return Ok(Token::Signed((number as i64).wrapping_neg())),
             _ => {}
         }
-        visitor.visit_f64(self.float(start, is_negative, number, digits)?)
+        self.float(start, is_negative, number, digits).map(Token::Float)
     }
 
     /// The rest of a number that is no integer.

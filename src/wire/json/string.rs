@@ -46,7 +46,7 @@ impl<'de> Json<'de> {
 
     /// Reads a string; its quote comes next.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<Cow<'de, str>> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'de, str>> {
         let start = self.at + 1;
         let end = self.plain(start);
         match self.byte(end) {

@@ -1,13 +1,12 @@
 //! The reader agrees with serde_json, on what it reads and on what it refuses.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::Json;
 
 fn read(text: &str) -> Option<Value> {
     let mut json = Json::new(text);
-    let value = Value::deserialize(&mut json).ok()?;
+    let value = json.value().ok()?;
     json.is_at_end().then_some(value)
 }
 
@@ -144,10 +143,16 @@ fn many_may_stand_side_by_side() {
 }
 
 #[test]
-fn what_a_type_leaves_unread_is_refused() {
-    for text in ["[[1,2]]", "[[1,2,3]]", "[[1]]", "[[1,2,{}],[3,4]]"] {
-        let mut json = Json::new(text);
-        let read = Vec::<(u8, u8)>::deserialize(&mut json).ok();
-        assert_eq!(read, serde_json::from_str(text).ok(), "{text}");
+fn a_tag_is_looked_up_without_reading() {
+    for (text, tag) in [
+        (r#"{"a":[{"type":"in"}],"b":{"type":"in"},"type":"out\n"}"#, "out\n"),
+        (r#"{"type":"a","type":"b"}"#, "b"),
+        (r#"{"type":"a","type":{}}"#, ""),
+        (r#"{"b":1.5,"c":null,"d":true}"#, ""),
+    ] {
+        let json = Json::new(text);
+        assert_eq!(json.tag("type").unwrap(), tag, "{text}");
+        assert_eq!(json.clone().value().ok(), serde_json::from_str(text).ok());
     }
+    assert!(Json::new(r#"{"type":"a","b":}"#).tag("type").is_err());
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::wire::{Read, Wire};
+use crate::wire::{Json, NotJson, Read, Wire};
 
 wire! {
     /// What is said.
@@ -164,14 +164,12 @@ replies! {
 }
 
 /// LocalAI names a word's text as it names a segment's.
-fn read_words(words: Value) -> Read<Vec<TranscriptionWord>> {
-    let mut read = Vec::<TranscriptionWord>::read(words).unwrap_or_else(|_: serde_json::Error| Read::Value(Vec::new()));
-    if let Read::Value(words) = &mut read {
-        for word in words.iter_mut().filter(|word| word.word.is_empty()) {
-            if let Some(Value::String(text)) = word.extra.remove("text") {
-                word.word = text;
-            }
+fn read_words(words: &mut Vec<TranscriptionWord>, json: &mut Json<'_>) -> Result<Read, NotJson> {
+    let read = words.read(json)?;
+    for word in words.iter_mut().filter(|word| word.word.is_empty()) {
+        if let Some(Value::String(text)) = word.extra.remove("text") {
+            word.word = text;
         }
     }
-    read
+    Ok(read)
 }

@@ -1,10 +1,9 @@
 //! Recordings to write down.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::FileSource;
-use crate::wire::{Read, Wire};
+use crate::wire::{Json, NotJson, Read, Wire, Writer, object};
 
 wire! {
     /// A recording to write down, in its own language.
@@ -166,34 +165,30 @@ impl From<ServerVad> for ChunkingStrategy {
     }
 }
 
-impl Serialize for ChunkingStrategy {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            ChunkingStrategy::Auto => serializer.serialize_str("auto"),
-            ChunkingStrategy::ServerVad(request) => {
-                crate::wire::With { request, added: &[("type", json!("server_vad"))] }.serialize(serializer)
-            }
-            ChunkingStrategy::Other(value) => value.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ChunkingStrategy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::wire::deserialize(deserializer)
-    }
-}
+serde_of_wire! { ChunkingStrategy }
 
 impl Wire for ChunkingStrategy {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        Ok(Read::Value(match Value::deserialize(deserializer)? {
-            Value::String(name) => name.as_str().into(),
-            Value::Object(mut members) if members.get("type").is_some_and(|kind| kind == "server_vad") => {
-                members.remove("type");
-                ChunkingStrategy::ServerVad(crate::wire::read_members(members))
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        *self = match json.peek()? {
+            b'{' if json.tag("type")? == "server_vad" => {
+                let mut vad = ServerVad::blank();
+                object::read_without(&mut vad, json, "type")?;
+                ChunkingStrategy::ServerVad(vad)
             }
-            other => ChunkingStrategy::Other(other),
-        }))
+            _ => match json.value()? {
+                Value::String(name) => name.as_str().into(),
+                other => ChunkingStrategy::Other(other),
+            },
+        };
+        Ok(Read::Fits)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            ChunkingStrategy::Auto => writer.text("auto"),
+            ChunkingStrategy::ServerVad(vad) => object::write(vad, writer, &[("type", "server_vad".into())], &[]),
+            ChunkingStrategy::Other(value) => writer.json(value),
+        }
     }
 
     fn blank() -> Self {

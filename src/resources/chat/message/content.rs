@@ -1,14 +1,11 @@
 //! The content of a message: text, or parts.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::Part;
-use crate::wire::{Read, Seed, Wire, in_part, keep, odd_map};
+use crate::wire::{Json, NotJson, Read, Wire, Writer};
 
 /// What a message says: text, or a list of parts.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,73 +74,33 @@ impl<const N: usize> From<[Part; N]> for Content {
     }
 }
 
-impl Serialize for Content {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Content::Text(text) => serializer.serialize_str(text),
-            Content::Parts(parts) => parts.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::wire::deserialize(deserializer)
-    }
-}
+serde_of_wire! { Content }
 
 impl Wire for Content {
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Read<Self>, D::Error> {
-        struct TextOrParts;
-        impl<'de> Visitor<'de> for TextOrParts {
-            type Value = Read<Content>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text or a list of parts")
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        if json.peek()? == b'[' {
+            let mut parts = Vec::blank();
+            let read = parts.read(json)?;
+            if let Read::Part(Value::Array(whole)) = &read {
+                parts = whole.iter().filter_map(text_or_part).collect();
             }
-
-            fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
-                Ok(Read::Value(Content::Text(v.to_owned())))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Read::Value(Content::blank()))
-            }
-
-            fn visit_bool<E>(self, v: bool) -> Result<Self::Value, E> {
-                Ok(Read::Value(Content::Text(v.to_string())))
-            }
-
-            fn visit_u64<E>(self, v: u64) -> Result<Self::Value, E> {
-                Ok(Read::Value(Content::Text(v.to_string())))
-            }
-
-            fn visit_i64<E>(self, v: i64) -> Result<Self::Value, E> {
-                Ok(Read::Value(Content::Text(v.to_string())))
-            }
-
-            fn visit_f64<E>(self, v: f64) -> Result<Self::Value, E> {
-                Ok(Read::Value(Content::Text(Value::from(v).to_string())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut parts = Vec::new();
-                let mut whole = None;
-                while let Some(part) = seq.next_element_seed(Seed::<Part>::new())? {
-                    let part = match part {
-                        Read::Odd(Value::String(text)) => Read::Part(Part::text(text.as_str()), Value::String(text)),
-                        part => part,
-                    };
-                    keep(&mut parts, &mut whole, part)?;
-                }
-                Ok(in_part(parts, whole).map(Content::Parts))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                odd_map(map)
-            }
+            *self = Content::Parts(parts);
+            return Ok(read);
         }
-        deserializer.deserialize_any(TextOrParts)
+        Ok(match json.text()? {
+            Ok(text) => {
+                *self = Content::Text(text.into_owned());
+                Read::Fits
+            }
+            Err(odd) => Read::Odd(odd),
+        })
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Content::Text(text) => writer.text(text),
+            Content::Parts(parts) => parts.write(writer),
+        }
     }
 
     fn blank() -> Self {
@@ -153,5 +110,13 @@ impl Wire for Content {
     #[cfg(test)]
     fn sample() -> Value {
         Value::from("text")
+    }
+}
+
+/// Some servers write plain texts among the parts.
+fn text_or_part(value: &Value) -> Option<Part> {
+    match value {
+        Value::String(text) => Some(Part::text(text.as_str())),
+        other => crate::wire::of_value(other),
     }
 }

@@ -1,0 +1,116 @@
+//! Lists, some of whose entries may not fit.
+
+use serde_json::Value;
+
+use super::{Json, NotJson, Read, Wire, Writer};
+
+/// A list of wire types.
+pub(crate) trait List {
+    /// Makes room for so many entries; none are left.
+    fn clear(&mut self);
+
+    /// Adds a blank entry.
+    fn grow(&mut self) -> Option<&mut dyn Wire>;
+
+    /// Drops the last entry.
+    fn shrink(&mut self);
+
+    /// An entry.
+    fn entry(&self, index: usize) -> Option<&dyn Wire>;
+}
+
+impl<T: Wire> List for Vec<T> {
+    fn clear(&mut self) {
+        self.clear();
+    }
+
+    fn grow(&mut self) -> Option<&mut dyn Wire> {
+        self.push(T::blank());
+        self.last_mut().map(|entry| entry as &mut dyn Wire)
+    }
+
+    fn shrink(&mut self) {
+        self.pop();
+    }
+
+    fn entry(&self, index: usize) -> Option<&dyn Wire> {
+        self.get(index).map(|entry| entry as &dyn Wire)
+    }
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
+        read(self, json)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        write(self, writer);
+    }
+
+    fn blank() -> Self {
+        Vec::new()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+
+    #[cfg(test)]
+    fn sample() -> Value {
+        match T::sample() {
+            Value::Null => Value::Null,
+            item => Value::Array(vec![item]),
+        }
+    }
+}
+
+fn read(list: &mut dyn List, json: &mut Json<'_>) -> Result<Read, NotJson> {
+    list.clear();
+    match json.peek()? {
+        b'[' => {}
+        b'n' => return json.null().map(|()| Read::Fits),
+        _ => return json.value().map(Read::Odd),
+    }
+    let mut whole: Option<Vec<Value>> = None;
+    let mut length = 0;
+    json.items(|json| {
+        let Some(entry) = list.grow() else { return Err(NotJson) };
+        let read = entry.read(json)?;
+        match (&mut whole, read) {
+            (None, Read::Fits) => length += 1,
+            (Some(whole), Read::Fits) => whole.extend(entry_value(list, length).inspect(|_| length += 1)),
+            (_, read) => {
+                let whole =
+                    whole.get_or_insert_with(|| (0..length).filter_map(|index| entry_value(list, index)).collect());
+                match read {
+                    Read::Part(value) => {
+                        length += 1;
+                        whole.push(value);
+                    }
+                    Read::Odd(value) => {
+                        list.shrink();
+                        whole.push(value);
+                    }
+                    Read::Fits => {}
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(whole.map_or(Read::Fits, |whole| Read::Part(Value::Array(whole))))
+}
+
+/// An entry as it was before it was read.
+fn entry_value(list: &dyn List, index: usize) -> Option<Value> {
+    list.entry(index).map(Writer::value_of)
+}
+
+fn write(list: &dyn List, writer: &mut Writer) {
+    writer.open(b'[');
+    let mut index = 0;
+    while let Some(entry) = list.entry(index) {
+        writer.item(entry);
+        index += 1;
+    }
+    writer.close(b']');
+}
