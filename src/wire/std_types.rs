@@ -238,7 +238,7 @@ impl<T: Wire> Wire for Option<T> {
     fn write(&self, writer: &mut Writer) {
         match self {
             Some(value) => value.write(writer),
-            None => writer.json(&()),
+            None => writer.null(),
         }
     }
 

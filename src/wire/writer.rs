@@ -70,6 +70,10 @@ impl Writer {
         self.json(text);
     }
 
+    pub(crate) fn null(&mut self) {
+        self.raw(b"null");
+    }
+
     /// Begins a list or an object.
     pub(crate) fn open(&mut self, bracket: u8) {
         self.raw(&[bracket]);
