@@ -6,7 +6,7 @@ use super::{Json, NotJson, Read, Wire, Writer};
 
 /// A list of wire types.
 pub(crate) trait List {
-    /// Makes room for so many entries; none are left.
+    /// Drops all entries.
     fn clear(&mut self);
 
     /// Adds a blank entry.
@@ -14,6 +14,11 @@ pub(crate) trait List {
 
     /// Drops the last entry.
     fn shrink(&mut self);
+
+    /// Makes the last entry of what does not fit, where a list knows how.
+    fn mend(&mut self, _odd: &Value) -> bool {
+        false
+    }
 
     /// An entry.
     fn entry(&self, index: usize) -> Option<&dyn Wire>;
@@ -64,37 +69,37 @@ impl<T: Wire> Wire for Vec<T> {
     }
 }
 
-fn read(list: &mut dyn List, json: &mut Json<'_>) -> Result<Read, NotJson> {
-    list.clear();
+/// Reads a list; of null, nothing.
+pub(crate) fn read(list: &mut dyn List, json: &mut Json<'_>) -> Result<Read, NotJson> {
     match json.peek()? {
-        b'[' => {}
+        b'[' => list.clear(),
         b'n' => return json.null().map(|()| Read::Fits),
         _ => return json.value().map(Read::Odd),
     }
-    let mut whole: Option<Vec<Value>> = None;
     let mut length = 0;
+    // Once there is one entry that does not fit: all of them.
+    let mut whole: Option<Vec<Value>> = None;
     json.items(|json| {
         let Some(entry) = list.grow() else { return Err(NotJson) };
         let read = entry.read(json)?;
-        match (&mut whole, read) {
-            (None, Read::Fits) => length += 1,
-            (Some(whole), Read::Fits) => whole.extend(entry_value(list, length).inspect(|_| length += 1)),
-            (_, read) => {
-                let whole =
-                    whole.get_or_insert_with(|| (0..length).filter_map(|index| entry_value(list, index)).collect());
-                match read {
-                    Read::Part(value) => {
-                        length += 1;
-                        whole.push(value);
-                    }
-                    Read::Odd(value) => {
-                        list.shrink();
-                        whole.push(value);
-                    }
-                    Read::Fits => {}
+        if whole.is_none() && matches!(read, Read::Fits) {
+            length += 1;
+            return Ok(());
+        }
+        let whole = whole.get_or_insert_with(|| (0..length).filter_map(|index| entry_value(list, index)).collect());
+        match read {
+            Read::Fits => whole.extend(entry_value(list, length)),
+            Read::Part(value) => whole.push(value),
+            Read::Odd(value) => {
+                let is_mended = list.mend(&value);
+                whole.push(value);
+                if !is_mended {
+                    list.shrink();
+                    return Ok(());
                 }
             }
         }
+        length += 1;
         Ok(())
     })?;
     Ok(whole.map_or(Read::Fits, |whole| Read::Part(Value::Array(whole))))

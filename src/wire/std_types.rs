@@ -294,10 +294,9 @@ impl<T: Wire> Entries for BTreeMap<String, T> {
 
 /// Reads an object whose members are all of one type: one that does not fit makes all of it odd.
 fn read_entries(entries: &mut dyn Entries, json: &mut Json<'_>) -> Result<Read, NotJson> {
-    entries.clear();
     let start = json.clone();
     match json.peek()? {
-        b'{' => {}
+        b'{' => entries.clear(),
         b'n' => return json.null().map(|()| Read::Fits),
         _ => return json.value().map(Read::Odd),
     }

@@ -1,6 +1,6 @@
 //! JSON text from wire types.
 
-use std::io;
+use std::{fmt, io};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::Wire;
 
 /// Writes JSON; see [`written`].
-#[derive(Debug)]
 pub struct Writer {
     bytes: Vec<u8>,
     /// Bytes written, those over the limit included.
@@ -117,6 +116,12 @@ impl Writer {
         if self.length <= self.limit {
             self.bytes.extend_from_slice(part);
         }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({} bytes)", self.length)
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::Part;
+use crate::wire::list::{self, List};
 use crate::wire::{Json, NotJson, Read, Wire, Writer};
 
 /// What a message says: text, or a list of parts.
@@ -79,12 +80,9 @@ serde_of_wire! { Content }
 impl Wire for Content {
     fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
         if json.peek()? == b'[' {
-            let mut parts = Vec::blank();
-            let read = parts.read(json)?;
-            if let Read::Part(Value::Array(whole)) = &read {
-                parts = whole.iter().filter_map(text_or_part).collect();
-            }
-            *self = Content::Parts(parts);
+            let mut parts = Parts(Vec::new());
+            let read = list::read(&mut parts, json)?;
+            *self = Content::Parts(parts.0);
             return Ok(read);
         }
         Ok(match json.text()? {
@@ -113,10 +111,53 @@ impl Wire for Content {
     }
 }
 
-/// Some servers write plain texts among the parts.
-fn text_or_part(value: &Value) -> Option<Part> {
-    match value {
-        Value::String(text) => Some(Part::text(text.as_str())),
-        other => crate::wire::of_value(other),
+/// Parts, among which some servers write plain texts.
+struct Parts(Vec<Part>);
+
+impl List for Parts {
+    fn clear(&mut self) {
+        List::clear(&mut self.0);
+    }
+
+    fn grow(&mut self) -> Option<&mut dyn Wire> {
+        self.0.grow()
+    }
+
+    fn shrink(&mut self) {
+        self.0.shrink();
+    }
+
+    fn mend(&mut self, odd: &Value) -> bool {
+        match (self.0.last_mut(), odd) {
+            (Some(part), Value::String(text)) => {
+                *part = Part::text(text.as_str());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn entry(&self, index: usize) -> Option<&dyn Wire> {
+        self.0.entry(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What does not fit is read once, however deep it lies.
+    #[test]
+    fn texts_among_parts_are_parts_at_any_depth() {
+        let depth = 60;
+        let text = r#"["a",{"type":"thinking","thinking":"#.repeat(depth) + r#""b""# + &"}]".repeat(depth);
+        let mut content: Content = serde_json::from_str(&text).unwrap();
+        for _ in 0..depth {
+            let Content::Parts(mut parts) = content else { panic!("{content:?}") };
+            assert_eq!((parts.len(), &parts[0]), (2, &Part::text("a")));
+            let Some(Part::Thinking(part)) = parts.pop() else { panic!("{parts:?}") };
+            content = part.thinking;
+        }
+        assert_eq!(content, Content::Text("b".to_owned()));
     }
 }
