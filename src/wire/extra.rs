@@ -23,8 +23,8 @@ impl Drop for Extra {
     }
 }
 
-/// All structs of this crate hold an [`Extra`]. A function of C does not unwind: so none of them, and nothing that has one
-/// at hand, needs code that cleans up behind it, which was a fifth of all code.
+/// All structs of this crate hold an [`Extra`]. A function of C does not unwind, so that none of them needs code that cleans
+/// up when this fails: that was 4 % of the machine code.
 #[cold]
 extern "C" fn drop_members(members: Box<Map<String, Value>>) {
     drop(members);

@@ -114,7 +114,7 @@ fn write(list: &dyn List, writer: &mut Writer) {
     writer.open(b'[');
     let mut index = 0;
     while let Some(entry) = list.entry(index) {
-        writer.item(entry);
+        entry.write(writer);
         index += 1;
     }
     writer.close(b']');

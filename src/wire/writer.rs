@@ -14,7 +14,7 @@ pub struct Writer {
     length: usize,
     /// Bytes that are kept.
     limit: usize,
-    /// True when a comma stands in front of what comes next.
+    /// True behind a value: what comes next has a comma in front.
     is_behind: bool,
     error: Option<serde_json::Error>,
 }
@@ -55,9 +55,11 @@ impl Writer {
 
     /// Writes what serde_json writes for it.
     pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.separate();
         if let Err(error) = serde_json::to_writer(&mut *self, value) {
             self.error.get_or_insert(error);
         }
+        self.is_behind = true;
     }
 
     /// Says what cannot be written.
@@ -70,39 +72,35 @@ impl Writer {
     }
 
     pub(crate) fn null(&mut self) {
+        self.separate();
         self.raw(b"null");
+        self.is_behind = true;
     }
 
     /// Begins a list or an object.
     pub(crate) fn open(&mut self, bracket: u8) {
+        self.separate();
         self.raw(&[bracket]);
         self.is_behind = false;
-    }
-
-    /// Writes a member of an object.
-    pub(crate) fn member(&mut self, name: &str, value: &dyn Wire) {
-        self.member_by(name, &|writer| value.write(writer));
-    }
-
-    /// Writes a member of an object by a function.
-    pub(crate) fn member_by(&mut self, name: &str, write: &dyn Fn(&mut Writer)) {
-        self.separate();
-        self.text(name);
-        self.raw(b":");
-        write(self);
-        self.is_behind = true;
-    }
-
-    /// Writes an entry of a list.
-    pub(crate) fn item(&mut self, value: &dyn Wire) {
-        self.separate();
-        value.write(self);
-        self.is_behind = true;
     }
 
     /// Ends a list or an object.
     pub(crate) fn close(&mut self, bracket: u8) {
         self.raw(&[bracket]);
+        self.is_behind = true;
+    }
+
+    /// Writes the name of a member, whose value comes next.
+    pub(crate) fn name(&mut self, name: &str) {
+        self.text(name);
+        self.raw(b":");
+        self.is_behind = false;
+    }
+
+    /// Writes a member of an object.
+    pub(crate) fn member(&mut self, name: &str, value: &dyn Wire) {
+        self.name(name);
+        value.write(self);
     }
 
     fn separate(&mut self) {

@@ -161,7 +161,8 @@ impl BatchInput {
             writer.member("custom_id", &custom_id);
             writer.member("method", &String::from("POST"));
             writer.member("url", &String::from(R::ENDPOINT));
-            writer.member_by("body", &|writer| object::write(request, writer, &[], NO_STREAM));
+            writer.name("body");
+            object::write(request, writer, &[], NO_STREAM);
             writer.close(b'}');
         })
     }

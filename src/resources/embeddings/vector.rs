@@ -33,10 +33,17 @@ impl Wire for Vec<f32> {
         floats.clear();
         let mut is_odd = false;
         json.items(|json| {
-            let mut number = None::<f64>;
-            is_odd |= !matches!(number.read(json)?, Read::Fits);
             // What writes JSON writes null for a number that JSON does not have.
-            floats.push(number.map_or(f32::NAN, |number| number as f32));
+            let number = match json.peek()? {
+                b'0'..=b'9' | b'-' => json.float()?,
+                b'n' => json.null().map(|()| f64::NAN)?,
+                _ => {
+                    let mut number = 0.0;
+                    is_odd |= !matches!(number.read(json)?, Read::Fits);
+                    number
+                }
+            };
+            floats.push(number as f32);
             Ok(())
         })?;
         if is_odd {

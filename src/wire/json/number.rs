@@ -36,6 +36,22 @@ impl<'de> Json<'de> {
     }
 
     pub(super) fn number(&mut self) -> Result<Token<'de>> {
+        self.any_number()
+    }
+
+    /// Reads a number, which comes next, as a float.
+    #[inline]
+    pub(crate) fn float(&mut self) -> Result<f64> {
+        Ok(match self.any_number()? {
+            Token::Float(number) => number,
+            Token::Unsigned(number) => number as f64,
+            Token::Signed(number) => number as f64,
+            _ => return Err(NotJson),
+        })
+    }
+
+    #[inline(always)]
+    fn any_number(&mut self) -> Result<Token<'de>> {
         let start = self.at;
         let is_negative = self.byte(start) == Some(b'-');
         self.at += usize::from(is_negative);
@@ -63,12 +79,12 @@ impl<'de> Json<'de> {
             _ if number > 0 && number <= 1 << 63 => return Ok(Token::Signed((number as i64).wrapping_neg())),
             _ => {}
         }
-        self.float(start, is_negative, number, digits).map(Token::Float)
+        self.fraction(start, is_negative, number, digits).map(Token::Float)
     }
 
     /// The rest of a number that is no integer.
     #[inline(always)]
-    fn float(&mut self, start: usize, is_negative: bool, mut number: u64, digits: usize) -> Result<f64> {
+    fn fraction(&mut self, start: usize, is_negative: bool, mut number: u64, digits: usize) -> Result<f64> {
         let mut exponent = 0;
         if self.byte(self.at) == Some(b'.') {
             self.at += 1;
