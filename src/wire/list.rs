@@ -119,3 +119,37 @@ fn write(list: &dyn List, writer: &mut Writer) {
     }
     writer.close(b']');
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::models::Model;
+    use crate::{Extra, Page};
+
+    fn page(data: &str) -> Page<Model> {
+        serde_json::from_str(&format!(r#"{{"data":{data}}}"#)).unwrap()
+    }
+
+    fn ids(page: &Page<Model>) -> Vec<&str> {
+        page.data.iter().map(|model| model.id.as_str()).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_the_whole_list_is_kept() {
+        for odd in [json!(7), json!("x"), json!([]), json!(false)] {
+            let data = json!([{ "id": "a" }, odd, { "id": "b", "zz": [1] }]);
+            let page = page(&data.to_string());
+            assert_eq!(ids(&page), ["a", "b"]);
+            assert_eq!(page.extra, Extra::from_iter([("data", data)]));
+        }
+    }
+
+    #[test]
+    fn a_list_that_comes_twice_is_the_later_one() {
+        let twice = page(r#"[{"id":"a"}],"data":[{"id":"b"}]"#);
+        assert_eq!((ids(&twice), twice.extra.is_empty()), (vec!["b"], true));
+        // A member that is null is the same as a missing one.
+        assert_eq!(ids(&page(r#"[{"id":"a"}],"data":null"#)), ["a"]);
+    }
+}

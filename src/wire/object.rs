@@ -130,3 +130,64 @@ pub(crate) fn write(object: &dyn Object, writer: &mut Writer, first: Added<'_>, 
     last.iter().filter(|(_, value)| !value.is_null()).for_each(|(name, value)| writer.member(name, value));
     writer.close(b'}');
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::chat::{Function, Message};
+    use crate::models::Model;
+    use crate::wire::{Wire, Writer, object};
+
+    fn model(text: &str) -> Model {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn members_may_come_in_any_order_and_be_written_in_any_way() {
+        let [in_order, other_way] = [
+            r#"{"id":"m","object":"model","created":7,"owned_by":"me","zz":1}"#,
+            "{ \"zz\" : 1,\n\"owned_by\":\"me\" , \"\\u0063reated\": 7, \"object\" :\"model\",\"id\":\"m\" }",
+        ]
+        .map(model);
+        assert_eq!(in_order, other_way);
+        assert_eq!((in_order.id.as_str(), in_order.extra.len()), ("m", 1));
+    }
+
+    #[test]
+    fn a_member_whose_name_begins_like_another_is_another() {
+        let model = model(r#"{"id_":1,"i":2,"id\"":3,"id":"m"}"#);
+        assert_eq!(model.id, "m");
+        assert!(["i", "id\"", "id_"].iter().all(|name| model.extra.contains_key(name)), "{model:?}");
+    }
+
+    #[test]
+    fn the_later_of_two_members_counts() {
+        assert_eq!(model(r#"{"id":"a","id":"b"}"#).id, "b");
+        assert_eq!(model(r#"{"id":7,"id":{},"zz":1,"zz":2}"#).extra.get("zz"), Some(&json!(2)));
+    }
+
+    #[test]
+    fn the_tag_of_a_union_stands_where_it_likes() {
+        for text in [r#"{"role":"assistant","content":"a"}"#, r#"{"content":"a","role":"assistant"}"#] {
+            let message: Message = serde_json::from_str(text).unwrap();
+            assert_eq!(message, Message::assistant("a"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_method_adds_wins_over_extra_and_extra_over_fields() {
+        let mut function = Function::blank();
+        function.name = "field".to_owned();
+        function.description = Some("field".to_owned());
+        function.strict = Some(true);
+        function.extra.extend([("description", "extra"), ("strict", "extra"), ("zz", "extra")]);
+        let (first, last) = ([("type", "first".into())], [("strict", "last".into()), ("zz", json!(null))]);
+        let mut writer = Writer::append(Vec::new());
+        object::write(&function, &mut writer, &first, &last);
+        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+        assert_eq!(text, r#"{"type":"first","name":"field","description":"extra","strict":"last"}"#);
+        object::uncover(&mut function);
+        assert_eq!(function.extra.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["zz"]);
+    }
+}
