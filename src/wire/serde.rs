@@ -13,7 +13,7 @@ use crate::transport::decode::read;
 /// `Deserialize` of a wire type: what is odd at the root is an error.
 pub(crate) fn deserialize<'de, T: Wire, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let mut writer = Writer::append(Vec::with_capacity(512));
-    Copy(&mut writer).deserialize(deserializer)?;
+    Transcode(&mut writer).deserialize(deserializer)?;
     let text = String::from_utf8(writer.finish().map_err(D::Error::custom)?).map_err(D::Error::custom)?;
     let mut place = T::blank();
     match read(&text, &mut place) {
@@ -24,9 +24,9 @@ pub(crate) fn deserialize<'de, T: Wire, D: Deserializer<'de>>(deserializer: D) -
 }
 
 /// Writes serde's data as JSON text.
-struct Copy<'a>(&'a mut Writer);
+struct Transcode<'a>(&'a mut Writer);
 
-impl<'de> DeserializeSeed<'de> for Copy<'_> {
+impl<'de> DeserializeSeed<'de> for Transcode<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -34,7 +34,7 @@ impl<'de> DeserializeSeed<'de> for Copy<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Copy<'_> {
+impl<'de> Visitor<'de> for Transcode<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for Copy<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         self.0.open(b'[');
-        while list.next_element_seed(Copy(self.0))?.is_some() {}
+        while list.next_element_seed(Transcode(self.0))?.is_some() {}
         self.0.close(b']');
         Ok(())
     }
@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for Copy<'_> {
                 self.0.json(&number);
                 return Ok(());
             }
-            map.next_value_seed(Copy(self.0))?;
+            map.next_value_seed(Transcode(self.0))?;
             is_first = false;
         }
         if is_first {
@@ -203,7 +203,7 @@ mod tests {
 
     fn copied(text: &str) -> serde_json::Result<String> {
         let mut writer = Writer::append(Vec::new());
-        Copy(&mut writer).deserialize(&mut serde_json::Deserializer::from_str(text))?;
+        Transcode(&mut writer).deserialize(&mut serde_json::Deserializer::from_str(text))?;
         Ok(String::from_utf8(writer.finish()?).unwrap())
     }
 
