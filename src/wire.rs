@@ -7,7 +7,7 @@
 //!
 //! Reader and writer are one concrete type each, and lists and objects are read and written by one loop each, over
 //! `dyn`: a type adds a table of its members and little else. Made generic, they were compiled once for each of some
-//! hundred types, and took longer to compile than all that this crate depends on.
+//! hundred types, and took longer to compile than any crate that this one depends on.
 //!
 //! What is read and written back is the same JSON, but for these:
 //! * null is the same as a missing member, and so is empty text, an empty list and an empty object where a field may
@@ -49,6 +49,20 @@ pub enum Read {
     Odd(Value),
     /// A list some of whose entries do not fit: those that do are in place, and the whole list is for the struct around it.
     Part(Value),
+}
+
+impl Read {
+    /// What was read goes into its place; what was not is odd.
+    #[inline]
+    pub(crate) fn of<T>(read: Result<T, Value>, put: impl FnOnce(T)) -> Self {
+        match read {
+            Ok(value) => {
+                put(value);
+                Read::Fits
+            }
+            Err(odd) => Read::Odd(odd),
+        }
+    }
 }
 
 /// A type that is read from whatever a server wrote, and written as JSON.

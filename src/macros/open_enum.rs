@@ -66,11 +66,7 @@ macro_rules! open_enum {
 
         impl $crate::wire::Wire for $name {
             fn read(&mut self, json: &mut $crate::wire::Json<'_>) -> Result<$crate::wire::Read, $crate::wire::NotJson> {
-                match json.word_or_odd()? {
-                    Ok(text) => *self = $name::from(&*text),
-                    Err(odd) => return Ok($crate::wire::Read::Odd(odd)),
-                }
-                Ok($crate::wire::Read::Fits)
+                Ok($crate::wire::Read::of(json.word()?, |text| *self = $name::from(&*text)))
             }
 
             fn write(&self, writer: &mut $crate::wire::Writer) {

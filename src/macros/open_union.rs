@@ -39,7 +39,7 @@ macro_rules! open_union {
                 match &*json.tag($tag)? {
                     $( $text => {
                         let mut members = <$ty as $crate::wire::Wire>::blank();
-                        $crate::wire::object::read_without(&mut members, json, $tag)?;
+                        $crate::wire::object::read_without(&mut members, json, Some($tag))?;
                         *self = $name::$variant(members);
                         Ok($crate::wire::Read::Fits)
                     } )*

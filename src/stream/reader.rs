@@ -8,8 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use tokio::time::{Instant, Sleep};
 
-use super::item::Progress;
-use super::item::StreamItem;
+use super::item::{Progress, StreamItem};
 use crate::error::{ApiError, Error, ErrorKind, Result};
 use crate::transport::Answer;
 use crate::transport::decode::{Whole, read_by};

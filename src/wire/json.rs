@@ -87,9 +87,9 @@ impl<'de> Json<'de> {
     }
 
     #[inline]
-    fn word<const N: usize>(&mut self, word: &[u8; N]) -> Result<()> {
+    fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Result<()> {
         match self.text.as_bytes().get(self.at..).and_then(|rest| rest.first_chunk::<N>()) {
-            Some(found) if found == word => {
+            Some(found) if found == literal => {
                 self.at += N;
                 Ok(())
             }
@@ -99,7 +99,7 @@ impl<'de> Json<'de> {
 
     /// Reads null.
     pub(crate) fn null(&mut self) -> Result<()> {
-        self.word(b"null")
+        self.literal(b"null")
     }
 
     /// Reads null, if that comes next.
@@ -124,11 +124,11 @@ impl<'de> Json<'de> {
                 Token::Null
             }
             b't' => {
-                self.word(b"true")?;
+                self.literal(b"true")?;
                 Token::Bool(true)
             }
             b'f' => {
-                self.word(b"false")?;
+                self.literal(b"false")?;
                 Token::Bool(false)
             }
             _ => return Err(NotJson),

@@ -65,11 +65,11 @@ pub(crate) fn stream_member(stream: bool) -> (&'static str, Value) {
 
 /// Reads an object; of null, nothing.
 pub(crate) fn read(object: &mut dyn Object, json: &mut Json<'_>) -> Result<Read, NotJson> {
-    read_without(object, json, "")
+    read_without(object, json, None)
 }
 
 /// Reads an object of a union, which keeps the tag itself.
-pub(crate) fn read_without(object: &mut dyn Object, json: &mut Json<'_>, tag: &str) -> Result<Read, NotJson> {
+pub(crate) fn read_without(object: &mut dyn Object, json: &mut Json<'_>, tag: Option<&str>) -> Result<Read, NotJson> {
     match json.peek()? {
         b'{' => {}
         b'n' => return json.null().map(|()| Read::Fits),
@@ -80,12 +80,12 @@ pub(crate) fn read_without(object: &mut dyn Object, json: &mut Json<'_>, tag: &s
     json.fields(|json| {
         // Servers write members in one order: mostly, the next one is the next one.
         let (index, name) = match members.get(next) {
-            Some(member) if (tag.is_empty() || tag != member.name) && json.is_named(member.name) => {
+            Some(member) if tag != Some(member.name) && json.is_named(member.name) => {
                 (next, Cow::Borrowed(member.name))
             }
             _ => {
                 let name = json.name()?;
-                if name == tag && !tag.is_empty() {
+                if tag == Some(&*name) {
                     return json.skip();
                 }
                 (members.iter().position(|member| member.name == name).unwrap_or(members.len()), name)

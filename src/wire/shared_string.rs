@@ -142,13 +142,7 @@ impl<'de> Deserialize<'de> for SharedString {
 
 impl Wire for SharedString {
     fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        Ok(match json.text()? {
-            Ok(text) => {
-                *self = shared(&text);
-                Read::Fits
-            }
-            Err(odd) => Read::Odd(odd),
-        })
+        Ok(Read::of(json.text()?, |text| *self = shared(&text)))
     }
 
     fn write(&self, writer: &mut Writer) {

@@ -30,7 +30,7 @@ impl<'de> Json<'de> {
     }
 
     /// Text of `open_enum!`; anything else is odd, but null, which is empty.
-    pub(crate) fn word_or_odd(&mut self) -> Result<Result<Cow<'de, str>, Value>, NotJson> {
+    pub(crate) fn word(&mut self) -> Result<Result<Cow<'de, str>, Value>, NotJson> {
         match self.token()? {
             Token::Text(text) => Ok(Ok(text)),
             Token::Null => Ok(Ok("".into())),
@@ -60,13 +60,7 @@ impl<'de> Json<'de> {
 
 impl Wire for String {
     fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        Ok(match json.text()? {
-            Ok(text) => {
-                *self = text.into_owned();
-                Read::Fits
-            }
-            Err(odd) => Read::Odd(odd),
-        })
+        Ok(Read::of(json.text()?, |text| *self = text.into_owned()))
     }
 
     fn write(&self, writer: &mut Writer) {

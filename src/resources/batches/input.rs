@@ -159,8 +159,10 @@ impl BatchInput {
         self.add(&custom_id, R::ENDPOINT, &|writer| {
             writer.open(b'{');
             writer.member("custom_id", &custom_id);
-            writer.member("method", &String::from("POST"));
-            writer.member("url", &String::from(R::ENDPOINT));
+            writer.name("method");
+            writer.text("POST");
+            writer.name("url");
+            writer.text(R::ENDPOINT);
             writer.name("body");
             object::write(request, writer, &[], NO_STREAM);
             writer.close(b'}');

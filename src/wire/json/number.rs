@@ -35,6 +35,7 @@ impl<'de> Json<'de> {
         self.at += digits;
     }
 
+    /// Reads a number, which comes next: compiled once, where [`float`](Self::float) is a part of its caller's loop.
     pub(super) fn number(&mut self) -> Result<Token<'de>> {
         self.any_number()
     }

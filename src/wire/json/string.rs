@@ -89,7 +89,7 @@ impl<'de> Json<'de> {
                     start += 4;
                     if (0xD800..0xDC00).contains(&unit) {
                         self.at = start;
-                        self.word(b"\\u")?;
+                        self.literal(b"\\u")?;
                         let low = self.hex(start + 2)?;
                         start += 6;
                         let low = low.checked_sub(0xDC00).filter(|low| *low < 0x400).ok_or(NotJson)?;

@@ -172,7 +172,7 @@ impl Wire for ChunkingStrategy {
         *self = match json.peek()? {
             b'{' if json.tag("type")? == "server_vad" => {
                 let mut vad = ServerVad::blank();
-                object::read_without(&mut vad, json, "type")?;
+                object::read_without(&mut vad, json, Some("type"))?;
                 ChunkingStrategy::ServerVad(vad)
             }
             _ => match json.value()? {

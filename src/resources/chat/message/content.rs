@@ -85,13 +85,7 @@ impl Wire for Content {
             *self = Content::Parts(parts.0);
             return Ok(read);
         }
-        Ok(match json.text()? {
-            Ok(text) => {
-                *self = Content::Text(text.into_owned());
-                Read::Fits
-            }
-            Err(odd) => Read::Odd(odd),
-        })
+        Ok(Read::of(json.text()?, |text| *self = Content::Text(text.into_owned())))
     }
 
     fn write(&self, writer: &mut Writer) {
