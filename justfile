@@ -1,11 +1,11 @@
-# Short names for the gates of .ci/run; `just` lists them.
+# Shortcuts for the checks of .ci/run; `just` lists them.
 
 _list:
     @just --list --unsorted
 
-# everything that decides what lands
-ci *gates:
-    .ci/run {{ gates }}
+# all CI checks, or only the given ones
+ci *checks:
+    .ci/run {{ checks }}
 
 # rustfmt
 format: (ci "format")
@@ -13,56 +13,56 @@ format: (ci "format")
 # spelling
 typos: (ci "typos")
 
-# clippy: default, no and all features
+# clippy with default, no and all features
 lints: (ci "lints")
 
-# unit tests, integration tests, and the code of README, guides and API docs
+# unit tests, integration tests, and doctests of README, guides and API docs
 test: (ci "tests")
 
-# unit and integration tests with schemars, tokens and tracing, and the share of the code that they run through
+# unit and integration tests with schemars, tokens and tracing, and their line coverage
 coverage: (ci "coverage")
 
-# the code of README, guides and API docs with these features
+# doctests of README, guides and API docs with these features
 doctests: (ci "doctests")
 
-# API docs, and as docs.rs makes them
+# API docs, also as built on docs.rs
 docs: (ci "docs")
 
-# every feature alone and in pairs
+# each feature alone, and each pair of features
 features: (ci "features")
 
-# the oldest compiler that Cargo.toml promises
+# the minimum supported Rust version
 msrv: (ci "msrv")
 
-# the oldest dependencies that Cargo.toml allows
+# the minimal dependency versions that Cargo.toml allows
 minimal-versions: (ci "minimal_versions")
 
-# licences, bans, sources, advisories
+# licenses, bans, sources, advisories
 deny: (ci "deny")
 
-# the public API against its snapshot; `just api-update` writes it
+# the public API compared with its snapshot; `just api-update` updates the snapshot
 api: (ci "api")
 
 api-update:
     PATH="$PWD/.ci-tools/bin:$PATH" .ci/public-api --update
 
-# breaking changes since the newest release
+# breaking changes since the latest release
 semver: (ci "semver")
 
-# what crates.io would get
+# contents, size and build of the package for crates.io
 package: (ci "package")
 
-# instructions of the hot paths, and the dependencies
+# instruction counts of the hot paths, and the number of dependencies
 weight: (ci "weight")
 
-# requests against the OpenAPI mock server
+# requests checked by the OpenAPI mock server
 contract: (ci "contract")
 
-# a minute of fuzzing
+# one minute of fuzzing
 fuzz: (ci "fuzz")
 
-# against a real model on this machine
+# tests against a small local model
 live: (ci "live")
 
-# every example against the same model
+# examples against the same model
 examples: (ci "examples")

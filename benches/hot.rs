@@ -1,7 +1,8 @@
-//! What a program does all day: read chunks and replies, write requests, join chunks, read vectors. Nothing opens a socket.
+//! Benchmarks of the hot paths, without a network: decoding chunks and responses, serializing requests, accumulating
+//! chunks and decoding embeddings.
 //!
-//! `cargo bench --bench hot` takes half a minute; `cargo bench --bench hot decode` runs what has that in its name.
-//! How much of it is this crate's and how others do: `benches/peers`.
+//! `cargo bench --bench hot` takes half a minute; `cargo bench --bench hot decode` runs the benchmarks with this name.
+//! `benches/peers` compares this crate with other clients.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -14,9 +15,18 @@ use openai_compatible::embeddings::EmbeddingRequest;
 use openai_compatible::{Client, HttpError, RequestBody, ResponseBody, sse};
 use tokio::runtime::{Builder, Runtime};
 
-#[allow(dead_code, unreachable_pub, missing_docs, clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing)]
-#[path = "peers/src/corpus.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing
+)]
+#[path = "peers/src/corpus/mod.rs"]
 mod corpus;
+use corpus::Dialect;
 
 const CHUNKS: u64 = 1000;
 
@@ -24,18 +34,18 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// A client whose server is a list of pieces.
-fn client(pieces: Vec<Bytes>) -> Client {
+/// Creates a client that receives the chunks as the body of every response.
+fn client(chunks: Vec<Bytes>) -> Client {
     let service = move |_: http::Request<RequestBody>| {
-        let pieces = futures::stream::iter(pieces.clone()).map(Ok::<_, HttpError>);
-        async move { Ok::<_, HttpError>(http::Response::new(ResponseBody::streamed(pieces))) }
+        let chunks = futures::stream::iter(chunks.clone()).map(Ok::<_, HttpError>);
+        async move { Ok::<_, HttpError>(http::Response::new(ResponseBody::streamed(chunks))) }
     };
     Client::builder().base_url("http://memory/v1").http_service(service).build().expect("a client")
 }
 
 fn request() -> ChatRequest {
     let messages = (0..20).flat_map(|turn| {
-        let text = corpus::prompt(100 + turn * 7);
+        let text = "The quick brown fox jumps over the lazy dog.\n".repeat(2 + turn / 8);
         [Message::user(text.clone()), Message::assistant(text)]
     });
     ChatRequest::new("gpt-4.1-mini", messages).temperature(0.2)
@@ -43,16 +53,16 @@ fn request() -> ChatRequest {
 
 fn decode(criterion: &mut Criterion) {
     let runtime = runtime();
-    let events = corpus::events(CHUNKS);
+    let events = corpus::events(Dialect::OpenAi, CHUNKS);
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Elements(CHUNKS));
-    let arrivals = [
-        ("one event a piece", events.clone()),
-        ("64 events a piece", corpus::packets(&events, 64)),
-        ("a byte a piece", corpus::repacked(&events, 1)),
+    let bodies = [
+        ("1 event per read", events.clone()),
+        ("64 events per read", corpus::packets(&events, 64)),
+        ("1 byte per read", corpus::repacked(&events, 1)),
     ];
-    for (name, pieces) in arrivals {
-        let client = client(pieces);
+    for (name, chunks) in bodies {
+        let client = client(chunks);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 runtime.block_on(async {
@@ -67,8 +77,8 @@ fn decode(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let client = client(vec![Bytes::from_static(corpus::COMPLETION.as_bytes())]);
     let request = request();
-    group.bench_function("a whole reply, its request included", |bencher| {
-        bencher.iter(|| runtime.block_on(async { client.chat().create(&request).await.expect("a reply") }));
+    group.bench_function("non-streaming call", |bencher| {
+        bencher.iter(|| runtime.block_on(async { client.chat().create(&request).await.expect("a completion") }));
     });
     group.finish();
 }
@@ -78,17 +88,17 @@ fn encode(criterion: &mut Criterion) {
     let size = serde_json::to_vec(&request).expect("JSON").len() as u64;
     let mut group = criterion.benchmark_group("encode");
     group.throughput(Throughput::Bytes(size));
-    group.bench_function("a conversation of 40 messages", |bencher| {
+    group.bench_function("conversation of 40 messages", |bencher| {
         bencher.iter(|| serde_json::to_vec(black_box(&request)).expect("JSON"));
     });
     group.finish();
 }
 
 fn events(criterion: &mut Criterion) {
-    let packets = corpus::packets(&corpus::events(CHUNKS), 64);
+    let packets = corpus::packets(&corpus::events(Dialect::OpenAi, CHUNKS), 64);
     let mut group = criterion.benchmark_group("sse");
     group.throughput(Throughput::Elements(CHUNKS));
-    group.bench_function("events alone", |bencher| {
+    group.bench_function("events without decoding", |bencher| {
         bencher.iter(|| {
             let mut decoder = sse::Decoder::new();
             for packet in &packets {
@@ -103,16 +113,18 @@ fn events(criterion: &mut Criterion) {
 }
 
 fn accumulate(criterion: &mut Criterion) {
-    let chunks: Vec<ChatChunk> =
-        (0..CHUNKS).map(|i| serde_json::from_str(&corpus::chunk(i, CHUNKS)).expect("a chunk")).collect();
+    let chunks: Vec<ChatChunk> = corpus::chunks(Dialect::OpenAi, CHUNKS)
+        .iter()
+        .map(|chunk| serde_json::from_str(chunk).expect("a chunk"))
+        .collect();
     let mut group = criterion.benchmark_group("accumulate");
     group.throughput(Throughput::Elements(CHUNKS));
-    group.bench_function("chunks into a reply", |bencher| {
+    group.bench_function("chunks into a completion", |bencher| {
         bencher.iter_batched(
             || chunks.clone(),
             |chunks| {
                 let mut accumulator = Accumulator::new();
-                chunks.into_iter().for_each(|chunk| accumulator.add(chunk));
+                chunks.into_iter().for_each(|chunk| accumulator.push(chunk));
                 accumulator.finish()
             },
             BatchSize::LargeInput,

@@ -1,7 +1,8 @@
-//! What it costs to send and to fetch a large file: time, CPU, and the peak of memory, which must stay under 64 MiB.
+//! Time, CPU time and peak memory of uploading and downloading a large file. Peak memory must stay below 64 MiB.
 //!
-//! `cargo bench --bench transfer`; `TRANSFER_MIB` sets the size (1024). The server and each row run in a process of their
-//! own, so that a row's memory is the client's alone. The rows `reqwest` do the same work by hand: they are the floor.
+//! `cargo bench --bench transfer`; `TRANSFER_MIB` sets the file size and defaults to 1024. The server and each row run in
+//! separate processes, so that the memory of a row is that of the client only. The `reqwest` rows are the baseline: the
+//! same work with plain reqwest.
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -40,7 +41,7 @@ fn size() -> u64 {
     env::var(SIZE).map_or(1024, |mib| mib.parse().expect("a number of MiB")) * MIB
 }
 
-/// Starts the server and the rows, and prints what the rows say about themselves.
+/// Starts the server and the rows, and prints the figures that the rows report.
 fn compare() -> ExitCode {
     let folder = env::temp_dir().join(format!("transfer-{}", std::process::id()));
     std::fs::create_dir(&folder).expect("a folder");
@@ -50,10 +51,10 @@ fn compare() -> ExitCode {
     let mut address = String::new();
     BufReader::new(server.stdout.take().expect("an output")).read_line(&mut address).expect("an address");
 
-    // Else the first row would pay for reading the disk.
+    // Warm the page cache, so that the first row does not include disk reads.
     io::copy(&mut std::fs::File::open(folder.join("source")).expect("a file"), &mut io::sink()).expect("a warm file");
 
-    println!("{} MiB over loopback, the best time and the worst peak of {RUNS} runs\n", size() / MIB);
+    println!("{} MiB over loopback, best time and highest peak of {RUNS} runs\n", size() / MIB);
     println!("{:<18}{:>10}{:>10}{:>10}", "", "seconds", "CPU s", "peak MiB");
     let mut costs = [None::<[f64; 3]>; ROLES.len()];
     for _ in 0..RUNS {
@@ -71,12 +72,11 @@ fn compare() -> ExitCode {
         println!("{role:<18}{seconds:>10.2}{cpu:>10.2}{peak:>10.1}");
         is_good &= *peak < LIMIT_MIB;
     }
-    // Only a server that is stopped ends.
-    server.kill().expect("a server that runs");
-    server.wait().expect("a server that ended");
-    std::fs::remove_dir_all(&folder).expect("a folder that can go");
+    server.kill().expect("a running server");
+    server.wait().expect("a stopped server");
+    std::fs::remove_dir_all(&folder).expect("a removable folder");
     if !is_good {
-        println!("\na row needed more than {LIMIT_MIB} MiB");
+        println!("\nA row exceeded the limit of {LIMIT_MIB} MiB.");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -93,7 +93,7 @@ async fn row(role: &str) {
     let folder = PathBuf::from(env::var(FOLDER).expect("a folder"));
     let url = env::var(SERVER).expect("a server");
     let (source, target) = (folder.join("source"), folder.join("target"));
-    // Each run makes the file anew.
+    // Each run creates a new file.
     let _ = std::fs::remove_file(&target);
     let client = Client::builder().base_url(&url).build().expect("a client");
     let started = Instant::now();
@@ -110,16 +110,16 @@ async fn row(role: &str) {
             let file = tokio::fs::File::open(source).await.expect("a file");
             let body = Raw { file, length: size(), buffer: BytesMut::new() };
             let request = raw().post(format!("{url}/files")).body(reqwest::Body::wrap(body));
-            let reply = request.send().await.expect("a reply").bytes().await.expect("a reply");
-            serde_json::from_slice::<serde_json::Value>(&reply).expect("JSON")["bytes"].as_u64().expect("a length")
+            let body = request.send().await.expect("a response").bytes().await.expect("a body");
+            serde_json::from_slice::<serde_json::Value>(&body).expect("JSON")["bytes"].as_u64().expect("a length")
         }
         _ => {
-            let mut reply = raw().get(format!("{url}/files/file-1/content")).send().await.expect("a reply");
+            let mut response = raw().get(format!("{url}/files/file-1/content")).send().await.expect("a response");
             let mut file = tokio::fs::File::create(&target).await.expect("a file");
             let mut bytes = 0;
-            while let Some(chunk) = reply.chunk().await.expect("a piece") {
+            while let Some(chunk) = response.chunk().await.expect("a chunk") {
                 bytes += chunk.len() as u64;
-                file.write_all(&chunk).await.expect("a written piece");
+                file.write_all(&chunk).await.expect("a written chunk");
             }
             file.flush().await.expect("a file");
             bytes
@@ -130,9 +130,9 @@ async fn row(role: &str) {
     println!("{seconds} {} {}", cpu_seconds(), peak_mib());
 }
 
-/// A reqwest client without certificates, as this crate makes one for http.
+/// A reqwest client without root certificates, like the one that this crate creates for plain HTTP.
 fn raw() -> reqwest::Client {
-    let provider = rustls_crate::crypto::ring::default_provider();
+    let provider = rustls_crate::crypto::aws_lc_rs::default_provider();
     let config = rustls_crate::ClientConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
         .expect("versions")
@@ -176,7 +176,7 @@ fn peak_mib() -> f64 {
 #[cfg(target_os = "linux")]
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("a stat");
-    // The name in brackets may hold blanks. Behind it: user and system time, in hundredths of a second.
+    // The process name in parentheses may contain spaces. User and system time follow, in hundredths of a second.
     let (_, fields) = stat.rsplit_once(')').expect("a name");
     fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("a number") / 100.0).sum()
 }
@@ -191,18 +191,18 @@ fn cpu_seconds() -> f64 {
     0.0
 }
 
-/// Swallows what is posted, and gives as much to who gets.
+/// Serves uploads, which are discarded, and downloads of the configured size.
 fn serve() -> ExitCode {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     println!("http://{}", listener.local_addr().expect("an address"));
     for stream in listener.incoming() {
-        // A client that goes away ends its connection.
-        let _ = answer(stream.expect("a connection"));
+        // A client that disconnects ends only its own connection.
+        let _ = respond(stream.expect("a connection"));
     }
     ExitCode::SUCCESS
 }
 
-fn answer(mut stream: TcpStream) -> io::Result<()> {
+fn respond(mut stream: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut buffer = vec![0; 256 << 10];
     loop {
@@ -218,25 +218,25 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
             }
         }
         if is_post {
-            let mut left = length;
-            while left > 0 {
-                let most = buffer.len().min(usize::try_from(left).expect("a length"));
-                let count = reader.read(&mut buffer[..most])? as u64;
-                if count == 0 {
+            let mut remaining = length;
+            while remaining > 0 {
+                let limit = buffer.len().min(usize::try_from(remaining).expect("a length"));
+                let read = reader.read(&mut buffer[..limit])? as u64;
+                if read == 0 {
                     return Ok(());
                 }
-                left -= count;
+                remaining -= read;
             }
             let body = format!("{{\"id\":\"file-1\",\"bytes\":{length}}}");
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
         } else {
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", size())?;
-            let mut left = size();
+            let mut remaining = size();
             buffer.fill(0);
-            while left > 0 {
-                let most = buffer.len().min(usize::try_from(left).expect("a length"));
-                stream.write_all(&buffer[..most])?;
-                left -= most as u64;
+            while remaining > 0 {
+                let count = buffer.len().min(usize::try_from(remaining).expect("a length"));
+                stream.write_all(&buffer[..count])?;
+                remaining -= count as u64;
             }
         }
     }

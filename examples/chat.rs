@@ -49,7 +49,7 @@ async fn answer(client: &Client, request: &mut ChatRequest, question: String) ->
         }
         print!("{}", chunk.text());
         stdout().flush().ok();
-        reply.add(chunk);
+        reply.push(chunk);
     }
     let Some(reply) = reply.finish() else { return Ok(()) };
     let usage = reply.usage.as_ref().map_or_else(|| "usage not reported".to_owned(), ToString::to_string);

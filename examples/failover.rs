@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::{Client, Failover, Result, Target};
+use openai_compatible::{Client, Failover, FailoverTarget, Result};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -23,8 +23,8 @@ async fn run(question: String) -> Result<()> {
     let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
     let nobody = Client::builder().base_url("http://127.0.0.1:9/v1").build()?;
     let targets = Failover::new([
-        Target::new(nobody, "llama-3.3-70b").name("the first server"),
-        Target::new(Client::from_env()?, &model).name("the second server"),
+        FailoverTarget::new(nobody, "llama-3.3-70b").name("the first server"),
+        FailoverTarget::new(Client::from_env()?, &model).name("the second server"),
     ]);
     let question = if question.is_empty() { "Name three rivers.".to_owned() } else { question };
     let request = ChatRequest::new(model, [Message::user(question)]).max_tokens(60);

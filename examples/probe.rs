@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use openai_compatible::Client;
-use openai_compatible::probe::{Finding, Verdict, probe};
+use openai_compatible::probe::{Finding, Support, probe};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -39,15 +39,15 @@ async fn main() -> ExitCode {
     } else if has("--markdown") {
         print!("{}", found.to_markdown());
     }
-    let is_up = found.findings.iter().any(|finding| finding.verdict != Verdict::Unknown);
+    let is_up = found.findings.iter().any(|finding| finding.support != Support::Unknown);
     if is_up { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn coloured(finding: &Finding) -> String {
-    let colour = match finding.verdict {
-        Verdict::Yes => 32,
-        Verdict::Partly => 33,
-        Verdict::No => 31,
+    let colour = match finding.support {
+        Support::Supported => 32,
+        Support::Partial => 33,
+        Support::Unsupported => 31,
         _ => 90,
     };
     match std::io::stdout().is_terminal() {

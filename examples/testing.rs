@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::testing::{self, Replies};
+use openai_compatible::testing::{self, MockService};
 use openai_compatible::{Client, ErrorKind, HttpErrorKind, Result};
 
 /// The code under test.
@@ -25,9 +25,9 @@ async fn stream(client: &Client) -> Result<String> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     // A busy server, a connection that fails, then an answer: the client tries again by itself.
-    let replies = Replies::new([
+    let replies = MockService::new([
         testing::json(503, "busy").header("retry-after-ms", "10"),
-        testing::fault(HttpErrorKind::Connect),
+        testing::http_error(HttpErrorKind::Connect),
         testing::chat("Rivers flow.").delay(Duration::from_millis(20)),
     ]);
     let client = replies.client()?;
@@ -38,7 +38,7 @@ async fn main() -> Result<()> {
 
     // A stream, and one that breaks off before its end.
     replies.push(testing::chat_stream(["The ", "Nile."]));
-    replies.push(testing::chat_stream(["The ", "Ni"]).cut());
+    replies.push(testing::chat_stream(["The ", "Ni"]).interrupted());
     println!("stream: {}", stream(&client).await?);
     println!("cut stream: {:?}", stream(&client).await.map_err(|error| error.to_string()));
 

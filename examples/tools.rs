@@ -41,7 +41,7 @@ async fn main() -> Result<()> {
         .chat()
         .run_tools(&request, &tools)
         .max_rounds(4)
-        .on_call(|call| {
+        .on_tool_call(|call| {
             println!("[{} wants {}]", call.name(), call.arguments_text());
             async { Permission::Allow }
         })

@@ -25,7 +25,7 @@ async fn main() -> Result<()> {
         .timeout(Duration::from_secs(60))
         .service(service_fn(move |request| http.call(request)));
 
-    let client = ClientBuilder::from_env()?
+    let client = ClientBuilder::from_env()
         .http_service(move |request: http::Request<RequestBody>| {
             let stack = stack.clone();
             async move {

@@ -1,4 +1,4 @@
-//! [`Client`]: where the server is, who asks, and the rules of every call.
+//! [`Client`]: a client for one server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,24 +7,22 @@ use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Download;
 use crate::call::Call;
 use crate::error::Result;
-use crate::stream::{EventStream, open_any};
-use crate::transport::Expect;
+use crate::reply::download::Download;
+use crate::reply::stream::{EventStream, open_any};
+use crate::transport::BodyMode;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
+use crate::transport::settings::Settings;
 
 mod builder;
 mod environment;
-mod key;
-mod settings;
+pub(crate) mod provider;
 
 pub use self::builder::ClientBuilder;
-pub(crate) use self::environment::variable;
-pub(crate) use self::settings::Settings;
 
-/// A client of one server. Cloning it is cheap and shares its connections.
+/// A client for one server. Cheap to clone; clones share the connection pool.
 ///
 /// ```no_run
 /// # fn main() -> openai_compatible::Result<()> {
@@ -39,39 +37,42 @@ pub(crate) use self::settings::Settings;
 #[doc(alias = "OpenAI")]
 #[doc(alias = "AsyncOpenAI")]
 #[derive(Clone)]
-pub struct Client(Arc<Settings>);
+pub struct Client {
+    pub(crate) settings: Arc<Settings>,
+}
 
 impl Client {
-    /// A client with settings of your own. Reads no environment variable.
+    /// Returns a builder. Reads no environment variables.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// A client out of `OPENAI_API_KEY`, `OPENAI_BASE_URL` (or the older `OPENAI_API_BASE`), `OPENAI_ORG_ID` and
-    /// `OPENAI_PROJECT_ID`. With a base URL, the key may be missing: then none is sent.
+    /// Creates a client from `OPENAI_API_KEY`, `OPENAI_BASE_URL` (or the older `OPENAI_API_BASE`), `OPENAI_ORG_ID` and
+    /// `OPENAI_PROJECT_ID`. With a base URL, the key may be missing; then none is sent.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when neither a key nor a base URL is set, or when one is unusable.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if neither a key nor a base URL is set, or if one of them is
+    /// invalid.
     pub fn from_env() -> Result<Self> {
-        ClientBuilder::from_env()?.build()
+        ClientBuilder::from_env().build()
     }
 
-    /// The same server, beside its API: what stands above the version in the base URL, never another origin.
+    /// The same server next to its API: the base URL without its version, never another origin.
     pub(crate) fn at_server_root(&self) -> Self {
-        Client(Arc::new(Settings { base_url: self.0.base_url.server_root(), ..Settings::clone(&self.0) }))
+        Client::new(Settings { base_url: self.settings.base_url.server_root(), ..Settings::clone(&self.settings) })
     }
 
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.0
+    fn new(settings: Settings) -> Self {
+        Client { settings: Arc::new(settings) }
     }
 
-    /// The base URL, without its query.
+    /// Returns the base URL, without its query.
     pub fn base_url(&self) -> &str {
-        self.0.base_url.as_str()
+        self.settings.base_url.as_str()
     }
 
-    /// Gets JSON from any route: `GET {base URL}/{route}`. The route may have a query.
+    /// Gets JSON from any path: `GET {base URL}/{path}`. The path may have a query.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -84,7 +85,7 @@ impl Client {
         self.raw(WireRequest::raw(Method::GET, route, Body::Empty))
     }
 
-    /// Posts JSON to any route: `POST {base URL}/{route}`.
+    /// Posts JSON to any path: `POST {base URL}/{path}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -97,7 +98,7 @@ impl Client {
         self.raw(Body::json(body).and_then(|body| WireRequest::raw(Method::POST, route, body)))
     }
 
-    /// Deletes: `DELETE {base URL}/{route}`. An empty reply reads as `()` or `Option`.
+    /// Deletes a resource: `DELETE {base URL}/{path}`. An empty response reads as `()` or `Option`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -110,24 +111,24 @@ impl Client {
         self.raw(WireRequest::raw(Method::DELETE, route, Body::Empty))
     }
 
-    /// Posts a form with files to any route.
+    /// Posts a form with files to any path: `POST {base URL}/{path}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, Form};
     ///
     /// let form = Form::new().text("language", "en").file("file", FileSource::path("talk.mp3"));
-    /// let reply: serde_json::Value = client.post_form("audio/language-detection", form).await?;
+    /// let reply: serde_json::Value = client.post_multipart("audio/language-detection", form).await?;
     /// println!("{reply}");
     /// # Ok(())
     /// # }
     /// ```
-    pub fn post_form<T: DeserializeOwned>(&self, route: &str, form: Form) -> Call<T> {
+    pub fn post_multipart<T: DeserializeOwned>(&self, route: &str, form: Form) -> Call<T> {
         self.raw(WireRequest::raw(Method::POST, route, Body::Form(Arc::new(form))))
     }
 
-    /// Posts JSON to any route and reads its events. What makes the server stream (often `"stream": true`) is yours
-    /// to put into the body. The stream ends at `[DONE]` or where the input ends.
+    /// Posts JSON to any path and returns the events: `POST {base URL}/{path}`. Set the field that makes the server
+    /// stream (often `"stream": true`) in the body. The stream ends at `[DONE]` or at the end of the input.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -145,10 +146,10 @@ impl Client {
         body: &(impl Serialize + ?Sized),
     ) -> Call<EventStream<T>> {
         let request = Body::json(body).and_then(|body| WireRequest::raw(Method::POST, route, body));
-        Call::new(self, request, Expect::Open, open_any)
+        Call::new(&self.settings, request, BodyMode::Stream, open_any)
     }
 
-    /// Gets events from any route.
+    /// Gets events from any path: `GET {base URL}/{path}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -161,10 +162,10 @@ impl Client {
     /// # }
     /// ```
     pub fn get_stream<T: DeserializeOwned + 'static>(&self, route: &str) -> Call<EventStream<T>> {
-        Call::new(self, WireRequest::raw(Method::GET, route, Body::Empty), Expect::Open, open_any)
+        Call::new(&self.settings, WireRequest::raw(Method::GET, route, Body::Empty), BodyMode::Stream, open_any)
     }
 
-    /// Downloads from any route.
+    /// Downloads a file from any path: `GET {base URL}/{path}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -173,17 +174,17 @@ impl Client {
     /// # }
     /// ```
     pub fn download(&self, route: &str) -> Call<Download> {
-        Call::new(self, WireRequest::raw(Method::GET, route, Body::Empty), Expect::Open, Download::open)
+        Call::new(&self.settings, WireRequest::raw(Method::GET, route, Body::Empty), BodyMode::Stream, Download::open)
     }
 
     fn raw<T: DeserializeOwned>(&self, request: Result<WireRequest>) -> Call<T> {
-        Call::new(self, request, Expect::Whole, |answer| answer.whole.json())
+        Call::new(&self.settings, request, BodyMode::Buffer, |response| response.buffered.decode_serde())
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither headers nor query: both may hold keys.
+        // Neither headers nor query: both may contain keys.
         f.debug_struct("Client").field("base_url", &self.base_url()).finish_non_exhaustive()
     }
 }

@@ -1,36 +1,35 @@
-//! What can go wrong: one opaque [`Error`], its [`ErrorKind`], and the server's own words in [`ApiError`].
+//! [`Error`], its [`ErrorKind`], and the server's error message in [`ApiError`].
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::batches::Batch;
-use crate::call::request_id;
-use crate::chat::ChatCompletion;
-
 mod api;
 mod secrets;
 
 pub use api::ApiError;
+pub(crate) use api::{html_title, is_error, is_failure};
 pub(crate) use secrets::Secrets;
 
-/// The result of everything in this crate that can fail.
+/// The `Result` of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Bytes of a body that an error keeps.
-const KEPT_BODY: usize = 64 * 1024;
-/// What servers without a code for it say when a request is too long.
-const TOO_LONG: [&str; 10] = [
+const MAX_ERROR_BODY_KEPT: usize = 64 * 1024;
+/// How servers without an error code describe a request that exceeds the context.
+const CONTEXT_LENGTH_PHRASES: [&str; 11] = [
     "maximum context length",                     // OpenAI, vLLM, Mistral
     "maximum model length",                       // vLLM
     "maximum prompt length",                      // xAI
     "exceeds the maximum number of tokens",       // Gemini
     "context size",                               // llama.cpp
+    "too large to process",                       // llama.cpp, embeddings
     "context window",                             // OpenAI, LiteLLM
     "context length",                             // SGLang, Ollama
     "prompt is too long",                         // Anthropic
@@ -38,11 +37,11 @@ const TOO_LONG: [&str; 10] = [
     "`inputs` tokens + `max_new_tokens` must be", // TGI
 ];
 
-/// A failed call.
+/// An error returned by this crate.
 ///
-/// [`kind`](Error::kind) says at which stage it failed, the other accessors what is known about it. `Display` is one
-/// line: what failed, with the status, the error code and the request id. Neither it nor `Debug` holds a key, a header's
-/// value or the prompt; keys are taken out of the server's own words, too.
+/// [`kind`](Error::kind) is the stage at which the call failed; the other accessors return what is known about it.
+/// `Display` is one line: what failed, with the status, the error code and the request id. Neither `Display` nor
+/// `Debug` contains a key, a header value or the prompt. Keys are also redacted from the server's message.
 ///
 /// ```no_run
 /// # async fn run(client: openai_compatible::Client, request: openai_compatible::chat::ChatRequest) {
@@ -50,7 +49,7 @@ const TOO_LONG: [&str; 10] = [
 ///
 /// match client.chat().create(&request).await {
 ///     Ok(reply) => println!("{}", reply.text()),
-///     Err(error) if error.is_context_length() => eprintln!("shorten the conversation"),
+///     Err(error) if error.is_context_length_exceeded() => eprintln!("shorten the conversation"),
 ///     Err(error) if error.is_rate_limited() => eprintln!("try again in {:?}", error.retry_after()),
 ///     Err(error) if error.kind() == ErrorKind::Connect => eprintln!("is the server running? {error}"),
 ///     Err(error) => eprintln!("{error}"),
@@ -69,53 +68,62 @@ struct Inner {
     body: Option<Bytes>,
     retry_after: Option<Duration>,
     attempts: u32,
-    /// A [`ChatCompletion`] or a [`Batch`]. Of any type: what drops them is no part of a program that has neither.
+    /// What was read before the failure: a completion, a batch. This layer knows no resource.
     last: Option<Box<dyn Any + Send + Sync>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    unnamed: OnceLock<Option<Box<Unnamed>>>,
 }
 
 /// The stage at which a call failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Nothing was sent: a bad base URL, header, key, model or id, or a file that cannot be opened. Mend the input.
+    /// Invalid configuration or input, such as a base URL, header, key, model or id. Nothing was sent. Fix the
+    /// configuration or the request and try again.
     #[default]
     Config,
-    /// Nothing was sent: the request cannot be written as JSON or multipart.
+    /// The request cannot be serialized as JSON or multipart. Nothing was sent.
     Encode,
-    /// The server was not reached: wrong address or port, no network, a failed TLS handshake. It did not run the
-    /// request. Retried.
+    /// The server was not reached: wrong host or port, no network, or a failed TLS handshake. The request did not run.
+    /// Retried.
     Connect,
-    /// A time limit ran out: the connection, one attempt, the whole call, or the silence inside a stream. The server
-    /// may have run the request. Retried, except inside a stream.
+    /// A timeout expired: of the connection, an attempt, the whole call, or between two events of a stream. The server
+    /// may have run the request. Retried, except within a stream.
     Timeout,
-    /// The connection broke after the request was sent. The server may have run it. Retried, except inside a stream.
+    /// The connection was interrupted after the request was sent. The server may have run the request. Retried, except
+    /// within a stream.
     Transport,
-    /// The server said no: see [`Error::api`] and [`Error::status`]. Some servers do so with status 200. Retried for
-    /// 408, 409, 429 and 5xx.
+    /// The server returned an error; see [`Error::api_error`] and [`Error::status`]. Some servers send errors with
+    /// status 200. Retried for 408, 409, 429 and 5xx.
     Api,
-    /// The server said yes with a body that is not what was asked for: see [`Error::body`]. Usual causes: a base URL
-    /// that leads to a web page or to another API, a proxy, a reply over the size limit. The server ran the request.
+    /// The server returned success, but the body could not be decoded as the expected type; see [`Error::body`]. Usual
+    /// causes: a base URL that leads to a web page or another API, a proxy, or a response over the size limit. The
+    /// server ran the request.
     Decode,
-    /// A stream broke off, or reported an error, after it began. What came before was delivered.
+    /// A stream was truncated, or reported an error, after it started. Items received before were delivered.
     Stream,
-    /// A run of tools ended without an answer: the model still called tools in the last round allowed, or a tool
-    /// failed and that was to end the run. See [`Error::completion`] for the model's last reply.
+    /// A tool run ended without a final answer: the model still called tools in the last round, or a tool failed and
+    /// [`fail_on_error`](crate::chat::ToolRunner::fail_on_error) is set. See [`Error::completion`] for the last
+    /// completion.
     Tool,
+    /// A local file could not be read or written: it is missing, a directory, shorter than announced, or the disk is full.
+    /// Retried only if the file changed while it was sent. The server may have received a part of an upload.
+    Io,
 }
 
 impl ErrorKind {
     fn text(self) -> &'static str {
         match self {
-            ErrorKind::Config => "the call is not set up right",
-            ErrorKind::Encode => "the request cannot be encoded",
-            ErrorKind::Connect => "connecting to the server failed",
-            ErrorKind::Timeout => "the call timed out",
-            ErrorKind::Transport => "the connection broke",
-            ErrorKind::Api => "the server refused the request",
-            ErrorKind::Decode => "the reply cannot be decoded",
-            ErrorKind::Stream => "the stream failed",
-            ErrorKind::Tool => "the run of tools failed",
+            ErrorKind::Config => "invalid configuration",
+            ErrorKind::Encode => "failed to serialize the request",
+            ErrorKind::Connect => "connection failed",
+            ErrorKind::Timeout => "request timed out",
+            ErrorKind::Transport => "connection interrupted",
+            ErrorKind::Api => "API error",
+            ErrorKind::Decode => "failed to decode the response",
+            ErrorKind::Stream => "stream error",
+            ErrorKind::Tool => "tool run failed",
+            ErrorKind::Io => "file error",
         }
     }
 }
@@ -129,6 +137,10 @@ impl Error {
         Error::new(ErrorKind::Config, message)
     }
 
+    pub(crate) fn io(message: impl Into<Cow<'static, str>>) -> Self {
+        Error::new(ErrorKind::Io, message)
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
@@ -140,9 +152,9 @@ impl Error {
         self
     }
 
+    /// Attaches a body. It is cut when keys are redacted, because one may lie across the cut.
     pub(crate) fn with_body(mut self, body: &Bytes) -> Self {
-        // A copy, so that a small error does not hold a large buffer.
-        self.0.body = Some(Bytes::copy_from_slice(body.get(..KEPT_BODY).unwrap_or(body)));
+        self.0.body = Some(body.clone());
         self
     }
 
@@ -156,14 +168,14 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_completion(mut self, completion: ChatCompletion) -> Self {
-        self.0.last = Some(Box::new(completion));
+    /// Attaches what was read before the failure, for an accessor beside its type.
+    pub(crate) fn with_last<V: Any + Send + Sync>(mut self, last: V) -> Self {
+        self.0.last = Some(Box::new(last));
         self
     }
 
-    pub(crate) fn with_batch(mut self, batch: Batch) -> Self {
-        self.0.last = Some(Box::new(batch));
-        self
+    pub(crate) fn last<V: Any>(&self) -> Option<&V> {
+        self.0.last.as_ref()?.downcast_ref()
     }
 
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
@@ -171,7 +183,7 @@ impl Error {
         self
     }
 
-    /// Puts what else is known in front of what failed.
+    /// Puts context in front of the message.
     pub(crate) fn with_context(mut self, context: String) -> Self {
         self.0.message = match &*self.0.message {
             "" => context,
@@ -185,148 +197,148 @@ impl Error {
         &self.0.message
     }
 
-    /// Takes keys out of everything: servers repeat those that they refuse.
+    /// Redacts keys everywhere: servers echo the keys that they refuse.
     pub(crate) fn redact(mut self, secrets: &Secrets) -> Self {
         let inner = &mut *self.0;
-        if secrets.is_in(&inner.message) {
-            inner.message = Cow::Owned(secrets.hide(&inner.message).into_owned());
+        if secrets.occurs_in(&inner.message) {
+            inner.message = Cow::Owned(secrets.redact(&inner.message).into_owned());
         }
         if let Some(api) = &mut inner.api {
             api.redact(secrets);
         }
         if let Some(body) = &inner.body {
             let text = String::from_utf8_lossy(body);
-            if let Cow::Owned(hidden) = secrets.hide(&text) {
-                inner.body = Some(Bytes::from(hidden));
-            }
+            let kept = match secrets.redact(&text) {
+                Cow::Owned(hidden) => Bytes::from(hidden),
+                Cow::Borrowed(_) => body.clone(),
+            };
+            // A copy, so that a small error does not keep a large buffer alive.
+            inner.body = Some(Bytes::copy_from_slice(kept.get(..MAX_ERROR_BODY_KEPT).unwrap_or(&kept)));
         }
         for value in inner.headers.iter_mut().flat_map(HeaderMap::values_mut) {
-            let hidden = value.to_str().ok().filter(|text| secrets.is_in(text)).map(|text| secrets.hide(text));
+            let hidden = value.to_str().ok().filter(|text| secrets.occurs_in(text)).map(|text| secrets.redact(text));
             if let Some(hidden) = hidden.and_then(|hidden| HeaderValue::try_from(&*hidden).ok()) {
                 *value = hidden;
             }
         }
         if let Some(source) = &inner.source {
-            let mut text = source.to_string();
-            let mut next = source.source();
-            while let Some(cause) = next {
-                text = format!("{text}: {cause}");
-                next = cause.source();
-            }
-            if secrets.is_in(&text) || secrets.is_in(&format!("{source:?}")) {
-                inner.source = Some(secrets.hide(&text).into());
+            let texts: Vec<_> = causes(Some(&**source)).map(ToString::to_string).collect();
+            let text = texts.join(": ");
+            if secrets.occurs_in(&text) || secrets.occurs_in(&format!("{source:?}")) {
+                inner.source = Some(secrets.redact(&text).into());
             }
         }
         self
     }
 
-    /// The stage at which the call failed.
+    fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+
+    /// Returns the error of the operating system that is the cause, such as a refused connection or a missing file.
+    pub fn io_error(&self) -> Option<&std::io::Error> {
+        causes(self.cause()).find_map(|cause| cause.downcast_ref())
+    }
+
+    /// Returns the stage at which the call failed.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Status of the HTTP reply, when there was one.
+    /// Returns the HTTP status of the response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// The server's own words about the error.
-    pub fn api(&self) -> Option<&ApiError> {
+    /// Returns the error reported by the server.
+    pub fn api_error(&self) -> Option<&ApiError> {
         self.0.api.as_ref()
     }
 
-    /// Id that the server gave the request: ask its operator with it.
+    /// Returns the server's request id. Quote it in support requests.
     pub fn request_id(&self) -> Option<&str> {
         request_id(self.headers()?)
     }
 
-    /// How long the server asks to wait before the next try.
+    /// Returns the delay requested by the server, if any.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// How many times the request was sent, or tried to be.
+    /// Returns the number of attempts made, including failed connections.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Headers of the reply.
+    /// Returns the headers of the response.
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.0.headers.as_ref()
     }
 
-    /// The body of the reply as it came but for keys, its first 64 KiB.
+    /// Returns the first 64 KiB of the body, with keys redacted.
     pub fn body(&self) -> Option<&Bytes> {
         self.0.body.as_ref()
     }
 
-    /// The model's reply, where it was read and is the trouble: an answer that does not fit a type
-    /// ([`ChatCompletion::parse`]), or a run of tools without an end.
-    pub fn completion(&self) -> Option<&ChatCompletion> {
-        self.0.last.as_ref()?.downcast_ref()
-    }
-
-    /// The batch as it was last seen, where it failed or the wait for it did: [`Batches::wait`](crate::batches::Batches::wait)
-    /// goes on with its id.
-    pub fn batch(&self) -> Option<&Batch> {
-        self.0.last.as_ref()?.downcast_ref()
-    }
-
-    /// Too many requests or tokens (429), and waiting helps.
+    /// Returns `true` for too many requests or tokens (429), if waiting helps.
     pub fn is_rate_limited(&self) -> bool {
         (self.has_status(&[429]) || self.has_code(&["rate_limit_exceeded", "rate_limit_error"]))
             && !self.is_quota_exceeded()
     }
 
-    /// The key is missing, wrong, or not allowed to do this (401, 403).
+    /// Returns `true` if the key is missing, invalid or lacks permission (401, 403).
     pub fn is_auth(&self) -> bool {
         self.has_status(&[401, 403]) || self.has_code(&["invalid_api_key", "authentication_error"])
     }
 
-    /// No such model, file, batch or route (404).
+    /// Returns `true` if the model, file, batch or path does not exist (404, and what servers say with 400).
     pub fn is_not_found(&self) -> bool {
-        self.has_status(&[404]) || self.has_code(&["model_not_found"])
+        // LiteLLM answers 400 for a model that it does not know.
+        let is_unknown_model =
+            || self.api_error().is_some_and(|api| api.message.to_ascii_lowercase().contains("invalid model name"));
+        self.has_status(&[404]) || self.has_code(&["model_not_found"]) || self.has_status(&[400]) && is_unknown_model()
     }
 
-    /// The request is longer than the model's context.
-    pub fn is_context_length(&self) -> bool {
+    /// Returns `true` if the request exceeds the context length of the model.
+    pub fn is_context_length_exceeded(&self) -> bool {
         self.has_code(&["context_length_exceeded", "exceed_context_size_error"])
-            || self.api().is_some_and(|api| {
+            || self.api_error().is_some_and(|api| {
                 let message = api.message.to_ascii_lowercase();
-                TOO_LONG.iter().any(|words| message.contains(words))
+                CONTEXT_LENGTH_PHRASES.iter().any(|words| message.contains(words))
             })
     }
 
-    /// The account has no credit left: waiting does not help.
+    /// Returns `true` if the quota or credit of the account is exhausted: waiting does not help.
     pub fn is_quota_exceeded(&self) -> bool {
         self.has_status(&[402]) || self.has_code(&["insufficient_quota"])
     }
 
-    /// A time limit ran out.
+    /// Returns `true` if a timeout expired.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// True when the same request may succeed later or elsewhere. The call's own retries are already spent.
+    /// Returns `true` if the request may succeed later or on another server. Automatic retries are already exhausted.
     pub fn is_retryable(&self) -> bool {
         match self.kind() {
             ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Transport => true,
-            ErrorKind::Stream if self.api().is_none() => true,
+            ErrorKind::Stream if self.api_error().is_none() => true,
             ErrorKind::Stream | ErrorKind::Api => {
-                !self.is_quota_exceeded()
-                    && (self.failed_with().is_some_and(crate::transport::retry::is_retried) || self.is_rate_limited())
+                let is_transient = self.failed_with().is_some_and(is_transient) && !self.is_context_length_exceeded();
+                !self.is_quota_exceeded() && (is_transient || self.is_rate_limited())
             }
-            ErrorKind::Config | ErrorKind::Encode | ErrorKind::Decode | ErrorKind::Tool => false,
+            ErrorKind::Config | ErrorKind::Encode | ErrorKind::Decode | ErrorKind::Tool | ErrorKind::Io => false,
         }
     }
 
-    /// The status of the failure: the reply's own or, where that says success, the one that the server gives as code.
+    /// The status of the failure: that of the response or, where it is a success, the one that the server sends as the
+    /// code.
     fn failed_with(&self) -> Option<StatusCode> {
         let status = self.status()?;
         if !status.is_success() {
             return Some(status);
         }
-        StatusCode::from_bytes(self.api()?.code.as_ref()?.as_bytes()).ok()
+        StatusCode::from_bytes(self.api_error()?.code.as_ref()?.as_bytes()).ok()
     }
 
     fn has_status(&self, statuses: &[u16]) -> bool {
@@ -334,9 +346,22 @@ impl Error {
     }
 
     fn has_code(&self, codes: &[&str]) -> bool {
-        self.api()
+        self.api_error()
             .is_some_and(|api| [&api.code, &api.type_].into_iter().flatten().any(|code| codes.contains(&code.as_str())))
     }
+}
+
+/// The statuses that another attempt may change.
+pub(crate) fn is_transient(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 409 | 429 | 500..)
+}
+
+/// Headers under which servers send their request id; the first that is present counts.
+const REQUEST_ID: [&str; 6] =
+    ["x-request-id", "request-id", "apim-request-id", "x-litellm-call-id", "x-generation-id", "cf-ray"];
+
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
+    REQUEST_ID.iter().find_map(|name| headers.get(*name)?.to_str().ok().filter(|id| !id.is_empty()))
 }
 
 impl fmt::Display for Error {
@@ -345,13 +370,14 @@ impl fmt::Display for Error {
         if !self.0.message.is_empty() {
             write!(f, ": {}", OneLine(&self.0.message))?;
         }
-        if let Some(api) = self.api().filter(|api| !api.message.is_empty()) {
-            write!(f, ": {}", OneLine(&api.message))?;
+        if let Some(api) = self.api_error().filter(|api| !api.message.is_empty()) {
+            let title = html_title(&api.message);
+            write!(f, ": {}", OneLine(title.as_ref().unwrap_or(&api.message)))?;
         }
         let mut facts = Vec::new();
         facts.extend(self.status().map(|status| format!("status {}", status.as_u16())));
-        facts.extend(self.api().and_then(|api| api.code.as_ref()).map(|code| format!("code {}", OneLine(code))));
-        facts.extend(self.request_id().map(|id| format!("request {}", OneLine(id))));
+        facts.extend(self.api_error().and_then(|api| api.code.as_ref()).map(|code| format!("code {}", OneLine(code))));
+        facts.extend(self.request_id().map(|id| format!("request id {}", OneLine(id))));
         if self.attempts() > 1 {
             facts.push(format!("after {} attempts", self.attempts()));
         }
@@ -362,7 +388,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// Text on one line, cut at a length that a log can take, without characters that steer a terminal.
+/// Text on one line, limited to a length suitable for logs, without terminal control characters.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
@@ -386,14 +412,20 @@ impl fmt::Display for OneLine<'_> {
 }
 
 impl fmt::Debug for Error {
+    /// The sentence of `Display` and the causes that it does not name; the fields with `{:#?}`. Neither contains headers,
+    /// the body or further fields: they may contain cookies and prompts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers, body and the server's further members stay out: they may hold cookies and prompts.
-        let api = self.api().map(|api| ApiError {
+        if !f.alternate() {
+            // What `fn main() -> Result` prints.
+            write!(f, "{self}")?;
+            return causes(self.source()).try_for_each(|cause| write!(f, ": {}", OneLine(&cause.to_string())));
+        }
+        let api = self.api_error().map(|api| ApiError {
             message: OneLine(&api.message).to_string(),
-            extra: crate::Extra::new(),
+            extra: crate::wire::Extra::new(),
             ..api.clone()
         });
-        // What is not known stays out, too: an error that leaves `main` is read by people.
+        // Unknown facts are left out.
         let mut error = f.debug_struct("Error");
         error.field("kind", &self.0.kind);
         let mut known = |name, value: Option<&dyn fmt::Debug>| {
@@ -412,8 +444,35 @@ impl fmt::Debug for Error {
     }
 }
 
+/// An error and the causes below it.
+fn causes<'a>(first: Option<&'a (dyn StdError + 'static)>) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(first, |cause| {
+        let cause: &'a (dyn StdError + 'static) = *cause;
+        cause.source()
+    })
+}
+
 impl StdError for Error {
+    /// Returns the cause. What `Display` names already is not among it and its sources, because reports that print both
+    /// would print it twice; [`io_error`](Error::io_error) returns the error of the operating system in any case.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        let first = self.cause()?;
+        let is_named = |text: &str| !text.is_empty() && self.0.message.contains(text);
+        if !causes(Some(first)).any(|cause| is_named(&cause.to_string())) {
+            return Some(first);
+        }
+        let unnamed = self.0.unnamed.get_or_init(|| {
+            let texts: Vec<_> = causes(Some(first)).map(ToString::to_string).filter(|text| !is_named(text)).collect();
+            texts.into_iter().rev().fold(None, |source, text| Some(Box::new(Unnamed { text, source })))
+        });
+        unnamed.as_deref().map(|cause| cause as &(dyn StdError + 'static))
     }
+}
+
+/// A cause that `Display` does not name.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Unnamed {
+    text: String,
+    source: Option<Box<Unnamed>>,
 }

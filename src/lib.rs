@@ -6,40 +6,41 @@
 #[macro_use]
 mod macros;
 
-mod base64;
-mod call;
-mod client;
-mod download;
-mod error;
-mod failover;
-mod file_source;
-mod health;
-mod page;
-pub mod probe;
-mod provider;
-mod resources;
-mod stream;
-pub mod testing;
-pub mod tokens;
-mod transport;
+// The layers, lowest first: each imports from those above it in this list only; see docs/architecture.md.
 mod wire;
 
+mod error;
+
+mod transport;
+
+mod reply;
+
+mod call;
+
+mod client;
+
+mod resources;
+
+mod helpers;
+
+pub use call::job::{Job, JobState};
+pub use call::page::{Deleted, ListRequest, Page, PageItem, SortOrder};
 pub use call::{Call, RateLimits, Response};
+pub use client::provider::{AuthScheme, Provider};
 pub use client::{Client, ClientBuilder};
-pub use download::Download;
 pub use error::{ApiError, Error, ErrorKind, Result};
-pub use failover::{Answered, Failover, Target};
-pub use file_source::FileSource;
-pub use health::{Health, HealthState};
-pub use page::{Deleted, Item, ListRequest, Order, Page};
-pub use provider::{KeyUse, Provider};
+pub use helpers::failover::{Failover, FailoverResponse, FailoverTarget};
+pub use helpers::health::{Health, HealthState};
+pub use helpers::{probe, testing, tokens};
+pub use reply::download::Download;
+pub use reply::stream::EventStream;
 pub use resources::*;
-pub use stream::EventStream;
+pub use transport::file_source::FileSource;
 pub use transport::form::Form;
 pub use transport::http::{DefaultHttp, HttpError, HttpErrorKind, HttpService, RequestBody, ResponseBody};
-pub use wire::{Extra, SharedString};
+pub use wire::{Extra, Integer, SecretString, SharedString};
 
-/// Server-sent events: bytes in, events out. What the streams of this crate are read with.
+/// Server-sent events: bytes in, events out. The decoder of this crate's streams.
 pub mod sse {
     pub use crate::transport::sse::{Decoder, Event, EventTooLarge};
 }
@@ -71,6 +72,7 @@ mod guides {
         observability = "observability.md";
         performance = "performance.md";
         providers = "providers.md";
+        responses = "responses.md";
         security = "security.md";
         streaming = "streaming.md";
         structured_output = "structured-output.md";

@@ -1,98 +1,113 @@
-//! Tolerant decoding: how a reply is read that nobody promised to keep to the contract.
+//! Lenient decoding of responses that deviate from the OpenAI schema, and the encoding that mirrors it.
 //!
-//! [`Wire`] is what every wire type can do: be read from JSON, in any of the shapes servers use for it, and be written.
-//! What does not fit is [`Read::Odd`]; then the struct that holds the field keeps the odd value in its [`Extra`] and goes
-//! on. So no field can fail a reply, and nothing is lost. The `wire!` macro writes these implementations; see
-//! `macros/object.rs`.
+//! Every wire type implements [`Wire`]: it is read from an [`Input`] and written as an [`Output`]. A value whose JSON type
+//! does not fit is a [`ReadOutcome::Mismatched`]: the struct around it keeps the value in its [`Extra`] and goes on. So no
+//! field can fail a response, and nothing is lost. The macros write these implementations; see `macros/wire_struct.rs`.
 //!
-//! Reader and writer are one concrete type each, and lists and objects are read and written by one loop each, over
-//! `dyn`: a type adds a table of its members and little else. Made generic, they were compiled once for each of some
-//! hundred types, and took longer to compile than any crate that this one depends on.
+//! serde is the only way in and out, and serde_json the only tokenizer. serde's generics are compiled once per *format*
+//! and not once per type, because they know the types as `dyn` only: one loop each reads and writes objects, arrays and
+//! maps, and a type adds a table of its fields and little else.
 //!
-//! What is read and written back is the same JSON, but for these:
-//! * null is the same as a missing member, and so is empty text, an empty list and an empty object where a field may
-//!   be left out; numbers and booleans are always written.
-//! * A number or boolean in the place of text becomes text; numeric text in the place of a number becomes a number,
-//!   and a float in the place of an integer its whole part; 0, 1, `"true"` and `"false"` become booleans.
+//! What was read is written back as the same JSON, except that:
+//! * null equals a missing field, and so do an empty string, array and object where a field may be left out; numbers and
+//!   booleans are always written;
+//! * a number or boolean in place of a string becomes a string; a numeric string in place of a number becomes a number,
+//!   and a float in place of an integer its whole part; 0, 1, `"true"` and `"false"` become booleans.
 //!
-//! `proof.rs` holds every wire type to this.
+//! `conformance.rs` checks every wire type against these rules, in every format.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
-use crate::transport::Answer;
+use serde_json::{Map, Value};
 
-mod extra;
-pub(crate) mod halves;
-pub(crate) mod json;
-pub(crate) mod list;
-pub(crate) mod object;
+pub(crate) mod array;
+pub(crate) mod base64;
 #[cfg(test)]
-pub(crate) mod proof;
+pub(crate) mod conformance;
+mod extra;
+mod input;
+mod integer;
+mod map;
+pub(crate) mod object;
+mod output;
+mod path;
+pub(crate) mod repair;
+pub(crate) mod scalar;
+mod secret;
 pub(crate) mod serde;
 mod shared_string;
-mod std_types;
-pub(crate) mod writer;
+pub(crate) mod union;
 
+pub(crate) use array::one_or_many;
 pub use extra::Extra;
+pub(crate) use input::{Input, InvalidInput, from_str};
+pub use integer::Integer;
+pub(crate) use integer::set_integer;
+pub(crate) use object::{FieldSpec, Object, Overrides, stream_override};
+pub(crate) use output::{ObjectOutput, Output, to_value, to_vec};
+pub(crate) use path::path_at;
+pub(crate) use repair::with_repair;
+pub use secret::SecretString;
 pub use shared_string::SharedString;
+pub(crate) use union::Union;
 
-pub(crate) use json::{Json, NotJson};
-pub(crate) use object::{Added, Member, Object, stream_member};
-pub(crate) use writer::Writer;
-
-/// What came of reading a value into its place.
+/// The result of reading a value into its place.
 #[derive(Debug)]
-pub enum Read {
-    /// It fits.
-    Fits,
-    /// It is JSON of another shape; kept for the struct around it.
-    Odd(Value),
-    /// A list some of whose entries do not fit: those that do are in place, and the whole list is for the struct around it.
-    Part(Value),
+pub enum ReadOutcome {
+    /// The value fits.
+    Matched,
+    /// The value has another JSON type; kept by the struct around it. Boxed, so that an outcome is returned in registers.
+    Mismatched(Box<Value>),
+    /// An array with elements that do not fit: those that do are in place, and the struct around it keeps the whole array.
+    Partial(Box<Value>),
 }
 
-impl Read {
-    /// What was read goes into its place; what was not is odd.
-    #[inline]
-    pub(crate) fn of<T>(read: Result<T, Value>, put: impl FnOnce(T)) -> Self {
-        match read {
-            Ok(value) => {
-                put(value);
-                Read::Fits
-            }
-            Err(odd) => Read::Odd(odd),
-        }
+impl ReadOutcome {
+    pub(crate) fn mismatched(value: Value) -> Self {
+        ReadOutcome::Mismatched(Box::new(value))
     }
 }
 
-/// A type that is read from whatever a server wrote, and written as JSON.
-pub trait Wire {
-    /// Reads one value into a place that holds the blank. What is odd leaves a blank.
+/// The way from the traits above [`Wire`] to it, which the compiler finds by itself from Rust 1.86 on.
+pub trait AsWire {
+    /// Returns the same value.
+    fn as_wire(&mut self) -> &mut dyn Wire;
+}
+
+impl<T: Wire> AsWire for T {
+    fn as_wire(&mut self) -> &mut dyn Wire {
+        self
+    }
+}
+
+/// A type that is read from whatever a server sent.
+pub trait Wire: AsWire {
+    /// Reads a value into a place that holds the default. A mismatch leaves the default.
     ///
     /// # Errors
     ///
-    /// The input is no JSON at all.
-    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson>;
+    /// The source is not valid in its format.
+    fn read(&mut self, input: Input<'_>) -> Result<ReadOutcome, InvalidInput>;
 
-    /// Writes the value.
-    fn write(&self, writer: &mut Writer);
+    /// The value as it is written.
+    fn output(&self) -> Output<'_>;
 
-    /// The value of a member that is missing or null.
-    fn blank() -> Self
+    /// The value of a field that is missing or null. Not [`Default`], which is a promise to users.
+    fn default_value() -> Self
     where
         Self: Sized;
 
-    /// True when there is nothing to write.
-    fn is_blank(&self) -> bool {
+    /// True for values that are left out where a field may be missing.
+    fn is_default_value(&self) -> bool {
         false
     }
 
-    /// True when the value says nothing, such as a `finish_reason` of `""`: an `Option` reads it as `None`.
-    fn is_nothing(&self) -> bool {
+    /// True for values that an `Option` reads as `None`, such as a `finish_reason` of `""`.
+    fn reads_as_none(&self) -> bool {
         false
     }
 
-    /// JSON that this type reads with nothing left over; null where a type gives none.
+    /// JSON that sets every field of this type; null for types without a sample.
     #[cfg(test)]
     fn sample() -> Value
     where
@@ -102,47 +117,62 @@ pub trait Wire {
     }
 }
 
-/// A type that is a whole reply.
-pub trait Reply: Wire {
-    /// The member that makes the reply what it is.
-    fn root(&self) -> &'static str;
-
-    /// True when the root member is missing, null or empty: then the reply may be an error in disguise.
-    fn is_hollow(&self) -> bool;
-
-    /// Members without a field of their own.
-    fn extra(&self) -> &Extra;
-
-    /// Reads the reply of an answer. No default: a function of one type alone is compiled once, in this crate; one that
-    /// is made for the type would be compiled again, with all that reads the type, in every program.
-    fn decode(answer: &mut Answer) -> crate::Result<Self>
-    where
-        Self: Sized;
+/// Reads JSON text into a place that holds the default, and once more after the repair where it is refused.
+pub(crate) fn read_text(text: &str, place: &mut dyn Wire) -> serde_json::Result<ReadOutcome> {
+    // The second read is over the first: the same members again, and more of them.
+    with_repair(text, |text| from_str(text, place))
 }
 
-/// Reads a value that is at hand; `None` when it does not fit.
-pub(crate) fn of_value<T: Wire>(value: &Value) -> Option<T> {
-    let mut read = T::blank();
-    match read.read(&mut Json::new(&value.to_string())) {
-        Ok(Read::Fits) => Some(read),
-        _ => None,
-    }
+/// Returns JSON of any kind, after the repair where it is refused.
+pub(crate) fn parse(text: &str) -> serde_json::Result<Value> {
+    with_repair(text, |text| serde_json::from_str(text))
 }
 
-/// Reads text that some servers write as a JSON value of another type, such as tool-call arguments as an object.
-pub(crate) fn text_of_any(place: &mut String, json: &mut Json<'_>) -> Result<Read, NotJson> {
-    *place = match json.value()? {
-        Value::Null => String::new(),
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    Ok(Read::Fits)
-}
-
-/// A value as a pair of a query writes it.
-pub(crate) fn query_text(value: &Value) -> String {
+/// Returns a value as it stands in a query.
+pub(crate) fn query_value(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// Reads a value; `None` when it does not fit.
+pub(crate) fn from_value<T: Wire>(value: &Value) -> Option<T> {
+    let mut place = T::default_value();
+    matches!(input::read(&mut place, value), Ok(ReadOutcome::Matched)).then_some(place)
+}
+
+/// Reads a value that is at hand: it holds nothing that cannot be read.
+pub(crate) fn read_value(value: Value, place: &mut dyn Wire) -> ReadOutcome {
+    input::read(place, value).unwrap_or(ReadOutcome::Matched)
+}
+
+/// Reads the fields of an object.
+pub(crate) fn from_members<T: Object>(members: Map<String, Value>) -> T {
+    let mut object = T::default_value();
+    read_value(Value::Object(members), &mut object);
+    object
+}
+
+/// Joins texts; a single one is not copied.
+pub(crate) fn join<'a>(mut texts: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
+    match (texts.next(), texts.next()) {
+        (None, _) => Cow::Borrowed(""),
+        (Some(only), None) => Cow::Borrowed(only),
+        (Some(first), Some(second)) => {
+            Cow::Owned([first, second].into_iter().chain(texts).collect::<Vec<_>>().concat())
+        }
+    }
+}
+
+/// Reads a string that some servers send as JSON of another type, such as tool-call arguments as an object.
+pub(crate) fn string_or_json(place: &mut String, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+    *place = match input {
+        Input::String(text) => text.to_owned(),
+        other => match other.value()? {
+            Value::Null => String::new(),
+            other => other.to_string(),
+        },
+    };
+    Ok(ReadOutcome::Matched)
 }

@@ -1,4 +1,4 @@
-//! Speech and transcription: forms on the wire, each format of reply, events, voices.
+//! Speech and transcription: multipart forms, every response format, events, voices.
 
 mod support;
 
@@ -30,7 +30,7 @@ fn events(events: &[Value]) -> String {
     events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect()
 }
 
-/// All items of a stream, and the error that ended it.
+/// Collects the items of a stream and the error that ended it.
 async fn drain<T>(mut stream: EventStream<T>) -> (Vec<T>, Option<openai_compatible::Error>) {
     let mut items = Vec::new();
     loop {
@@ -43,7 +43,7 @@ async fn drain<T>(mut stream: EventStream<T>) -> (Vec<T>, Option<openai_compatib
 }
 
 #[tokio::test]
-async fn a_transcription_is_the_form_that_the_official_clients_send() {
+async fn transcription_form_matches_the_official_clients() {
     let server = Server::start([Reply::ok_json(&json!({ "text": "Hello." }))]).await;
     let request = whisper().timestamp_granularities(["word", "segment"]).temperature(0.5);
     client(&server).audio().transcribe(&request).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_transcription_is_the_form_that_the_official_clients_send() {
 }
 
 #[tokio::test]
-async fn every_field_of_a_transcription_reaches_the_form() {
+async fn every_transcription_field_is_sent_in_the_form() {
     let server = Server::start([Reply::ok_json(&json!({ "text": "" }))]).await;
     let request = whisper()
         .language("en")
@@ -93,18 +93,18 @@ async fn every_field_of_a_transcription_reaches_the_form() {
 }
 
 #[tokio::test]
-async fn the_method_decides_format_and_stream_whatever_the_extras_say() {
+async fn method_overrides_format_and_stream_in_extra() {
     let done = r#"data: {"type":"transcript.text.done","text":""}"#.to_owned() + "\n\n";
-    let whole = Reply::ok_json(&json!({ "text": "" }));
+    let complete = Reply::ok_json(&json!({ "text": "" }));
     let server = Server::start([
-        whole.clone(),
-        whole.clone(),
-        whole.clone(),
+        complete.clone(),
+        complete.clone(),
+        complete.clone(),
         text(""),
         Reply::sse(&done),
         Reply::sse(&done),
-        whole.clone(),
-        whole,
+        complete.clone(),
+        complete,
         text(""),
     ])
     .await;
@@ -121,7 +121,7 @@ async fn the_method_decides_format_and_stream_whatever_the_extras_say() {
     audio.translate_verbose(&request).await.unwrap();
     audio.translate_text(&request, TextFormat::Srt).await.unwrap();
 
-    let decided = server.requests().into_iter().map(|request| {
+    let sent = server.requests().into_iter().map(|request| {
         let fields = request.form_fields();
         fields.into_iter().filter(|(name, _)| !["model", "file"].contains(&name.as_str())).collect::<Vec<_>>()
     });
@@ -136,11 +136,11 @@ async fn the_method_decides_format_and_stream_whatever_the_extras_say() {
         pairs(&[("response_format", "verbose_json")]),
         pairs(&[("response_format", "srt")]),
     ];
-    assert_eq!(decided.collect::<Vec<_>>(), expected);
+    assert_eq!(sent.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]
-async fn a_file_that_can_be_read_once_is_sent() {
+async fn one_shot_reader_is_uploaded() {
     let server = Server::start([Reply::ok_json(&json!({ "text": "Hello." }))]).await;
     let request = TranscriptionRequest::new("whisper-1", FileSource::reader("x.wav", &b"RIFF"[..]));
     client(&server).audio().transcribe(&request).await.unwrap();
@@ -148,17 +148,17 @@ async fn a_file_that_can_be_read_once_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_is_sent_again_whole_after_a_503() {
+async fn upload_is_resent_completely_after_status_503() {
     let server = Server::start([Reply::status(503), Reply::ok_json(&json!({ "text": "Hello." }))]).await;
-    let reply = client(&server).audio().transcribe(whisper()).with_response().await.unwrap();
-    assert_eq!(reply.attempts(), 2);
+    let response = client(&server).audio().transcribe(whisper()).with_response().await.unwrap();
+    assert_eq!(response.attempts(), 2);
     let requests = server.requests();
     assert_eq!(requests[0].form_fields(), pairs(&[("model", "whisper-1"), ("file", "RIFF")]));
     assert_eq!(requests[0].form_fields(), requests[1].form_fields());
 }
 
 #[tokio::test]
-async fn an_empty_model_is_refused_before_anything_is_sent() {
+async fn empty_model_fails_before_sending() {
     let server = Server::start([Reply::status(500)]).await;
     let audio = client(&server).audio();
     let errors = [
@@ -171,7 +171,7 @@ async fn an_empty_model_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_transcription_tells_languages_logprobs_and_tokens() {
+async fn transcription_exposes_languages_logprobs_and_usage() {
     let server = Server::start([Reply::ok_json(&json!({
         "text": "Hello.",
         "languages": [{ "code": "en" }],
@@ -183,19 +183,19 @@ async fn a_transcription_tells_languages_logprobs_and_tokens() {
         "x_groq": { "id": "req_1" },
     }))])
     .await;
-    let reply = client(&server).audio().transcribe(whisper()).await.unwrap();
-    assert_eq!(reply.text, "Hello.");
-    assert_eq!(reply.languages[0].code, "en");
-    let logprob = &reply.logprobs.unwrap()[0];
+    let transcription = client(&server).audio().transcribe(whisper()).await.unwrap();
+    assert_eq!(transcription.text, "Hello.");
+    assert_eq!(transcription.languages[0].code, "en");
+    let logprob = &transcription.logprobs.unwrap()[0];
     assert_eq!((logprob.token.as_str(), logprob.logprob, logprob.bytes.as_deref()), ("Hello", -0.1, Some(&b"He"[..])));
-    let usage = reply.usage.unwrap();
+    let usage = transcription.usage.unwrap();
     assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (Some(14), Some(45), Some(59)));
     assert_eq!(usage.input_token_details.unwrap().audio_tokens, 14);
-    assert_eq!(reply.extra.get("x_groq"), Some(&json!({ "id": "req_1" })));
+    assert_eq!(transcription.extra.get("x_groq"), Some(&json!({ "id": "req_1" })));
 }
 
 #[test]
-fn usage_is_read_with_and_without_its_type() {
+fn transcription_usage_decodes_with_and_without_type() {
     let read = |usage: Value| serde_json::from_value::<TranscriptionUsage>(usage).unwrap();
     let typed = read(json!({ "type": "duration", "seconds": 9 }));
     assert_eq!((typed.type_.as_deref(), typed.seconds, typed.total_tokens), (Some("duration"), Some(9.0), None));
@@ -204,7 +204,7 @@ fn usage_is_read_with_and_without_its_type() {
 }
 
 #[tokio::test]
-async fn a_verbose_transcription_tells_words_and_segments() {
+async fn verbose_transcription_exposes_words_and_segments() {
     let server = Server::start([Reply::ok_json(&json!({
         "task": "transcribe", "language": "english", "duration": 8.47, "text": "The beach.",
         "words": [{ "word": "The", "start": 0.0, "end": 0.24 }],
@@ -215,19 +215,22 @@ async fn a_verbose_transcription_tells_words_and_segments() {
         "usage": { "type": "duration", "seconds": 9 },
     }))])
     .await;
-    let reply = client(&server).audio().transcribe_verbose(whisper()).await.unwrap();
-    assert_eq!((reply.task.as_deref(), reply.language.as_deref()), (Some("transcribe"), Some("english")));
-    assert_eq!((reply.duration, reply.text.as_str()), (Some(8.47), "The beach."));
-    assert_eq!((reply.words[0].word.as_str(), reply.words[0].end), ("The", 0.24));
-    let segment = &reply.segments[0];
+    let transcription = client(&server).audio().transcribe_verbose(whisper()).await.unwrap();
+    assert_eq!(
+        (transcription.task.as_deref(), transcription.language.as_deref()),
+        (Some("transcribe"), Some("english"))
+    );
+    assert_eq!((transcription.duration, transcription.text.as_str()), (Some(8.47), "The beach."));
+    assert_eq!((transcription.words[0].word.as_str(), transcription.words[0].end), ("The", 0.24));
+    let segment = &transcription.segments[0];
     assert_eq!((segment.id.as_str(), segment.end, segment.text.as_str()), ("3", 3.32, " The beach."));
     assert_eq!((segment.tokens.as_slice(), segment.avg_logprob), (&[50364, 440][..], Some(-0.28)));
-    assert!(segment.extra.is_empty() && reply.extra.is_empty());
-    assert_eq!(reply.usage.unwrap().seconds, Some(9.0));
+    assert!(segment.extra.is_empty() && transcription.extra.is_empty());
+    assert_eq!(transcription.usage.unwrap().seconds, Some(9.0));
 }
 
 #[tokio::test]
-async fn verbose_transcriptions_of_other_servers_are_read() {
+async fn verbose_transcriptions_of_other_servers_decode() {
     let server = Server::start([
         // Older whisper servers and vLLM
         Reply::ok_json(&json!({ "text": "a", "duration": "5.0", "words": null, "segments": [{ "id": "seg_0" }] })),
@@ -258,7 +261,7 @@ async fn verbose_transcriptions_of_other_servers_are_read() {
 }
 
 #[tokio::test]
-async fn a_diarized_transcription_tells_who_speaks() {
+async fn diarized_transcription_exposes_speakers() {
     let server = Server::start([Reply::ok_json(&json!({
         "task": "transcribe", "duration": 27.4, "text": "Agent: Hi.",
         "segments": [{
@@ -267,14 +270,14 @@ async fn a_diarized_transcription_tells_who_speaks() {
         "usage": { "type": "duration", "seconds": 28 },
     }))])
     .await;
-    let reply = client(&server).audio().transcribe_diarized(whisper()).await.unwrap();
-    assert_eq!((reply.duration, reply.text.as_str()), (Some(27.4), "Agent: Hi."));
-    let segment = &reply.segments[0];
+    let transcription = client(&server).audio().transcribe_diarized(whisper()).await.unwrap();
+    assert_eq!((transcription.duration, transcription.text.as_str()), (Some(27.4), "Agent: Hi."));
+    let segment = &transcription.segments[0];
     assert_eq!((segment.id.as_str(), segment.speaker.as_str(), segment.text.as_str()), ("seg_001", "agent", "Hi."));
 }
 
 #[tokio::test]
-async fn text_is_given_as_it_came() {
+async fn plain_text_response_is_returned_unchanged() {
     let subtitles = "\u{feff}WEBVTT\r\n\r\n00:00.000 --> 00:01.000\r\n Hi.\r\n\r\n";
     let server = Server::start([text(" Hello.\n"), text(subtitles), text("\"Hi\"")]).await;
     let audio = client(&server).audio();
@@ -284,7 +287,7 @@ async fn text_is_given_as_it_came() {
 }
 
 #[tokio::test]
-async fn text_that_a_server_wraps_in_json_is_taken_out_but_for_formats_of_its_own() {
+async fn text_in_json_is_unwrapped_except_for_other_formats() {
     let wrapped = json!({ "text": " Hi." });
     let server =
         Server::start([Reply::ok_json(&wrapped), Reply::ok_json(&json!(" Hi.")), Reply::ok_json(&wrapped)]).await;
@@ -295,7 +298,7 @@ async fn text_that_a_server_wraps_in_json_is_taken_out_but_for_formats_of_its_ow
 }
 
 #[tokio::test]
-async fn an_error_in_place_of_text_is_an_error() {
+async fn error_body_instead_of_text_is_an_error() {
     let error = json!({ "error": { "message": "no such model" } });
     let server = Server::start([
         Reply::ok_json(&error),
@@ -307,14 +310,14 @@ async fn an_error_in_place_of_text_is_an_error() {
     let audio = client(&server).audio();
     for format in [TextFormat::Text, TextFormat::Srt, "lrc".into()] {
         let error = audio.transcribe_text(whisper(), format).await.unwrap_err();
-        assert_eq!((error.kind(), error.api().unwrap().message.as_str()), (ErrorKind::Api, "no such model"));
+        assert_eq!((error.kind(), error.api_error().unwrap().message.as_str()), (ErrorKind::Api, "no such model"));
     }
     let error = audio.transcribe_text(whisper(), TextFormat::Text).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Decode);
 }
 
 #[tokio::test]
-async fn a_translation_comes_as_json_verbose_json_or_text() {
+async fn translation_decodes_as_json_verbose_json_and_text() {
     let server = Server::start([
         Reply::ok_json(&json!({ "text": "Hello." })),
         Reply::ok_json(&json!({ "task": "translate", "language": "english", "duration": "2.5", "text": "Hello.",
@@ -336,7 +339,7 @@ async fn a_translation_comes_as_json_verbose_json_or_text() {
 }
 
 #[tokio::test]
-async fn a_streamed_transcription_ends_well_at_its_done_event() {
+async fn transcription_stream_ends_at_its_done_event() {
     let server = Server::start([Reply::sse(&events(&[
         json!({ "type": "transcript.text.delta", "delta": "I ", "logprobs": [{ "token": "I", "logprob": -0.5 }] }),
         json!({ "type": "transcript.text.segment", "id": "s1", "start": 0.0, "end": 1.0, "text": "I see", "speaker": "A" }),
@@ -361,7 +364,7 @@ async fn a_streamed_transcription_ends_well_at_its_done_event() {
 }
 
 #[tokio::test]
-async fn a_streamed_transcription_that_is_cut_is_an_error() {
+async fn truncated_transcription_stream_is_an_error() {
     let delta = events(&[json!({ "type": "transcript.text.delta", "delta": "I " })]);
     let server = Server::start([Reply::sse(&delta), Reply::sse(&(delta + "data: [DONE]\n\n"))]).await;
     let audio = client(&server).audio();
@@ -372,7 +375,7 @@ async fn a_streamed_transcription_that_is_cut_is_an_error() {
 }
 
 #[tokio::test]
-async fn errors_among_the_events_end_the_stream() {
+async fn error_event_ends_the_stream_with_an_error() {
     let shapes = [
         r#"{"type":"error","error":{"message":"boom"}}"#,
         r#"{"type":"error","message":"boom"}"#,
@@ -381,26 +384,26 @@ async fn errors_among_the_events_end_the_stream() {
         r#"{"detail":"boom"}"#,
     ];
     let delta = r#"{"type":"transcript.text.delta","delta":"I "}"#;
-    let replies = shapes.map(|shape| Reply::sse(&format!("data: {delta}\n\ndata: {shape}\n\ndata: [DONE]\n\n")));
-    let server = Server::start(replies).await;
+    let responses = shapes.map(|shape| Reply::sse(&format!("data: {delta}\n\ndata: {shape}\n\ndata: [DONE]\n\n")));
+    let server = Server::start(responses).await;
     for shape in shapes {
         let stream = client(&server).audio().transcribe_stream(whisper()).await.unwrap();
         let (items, error) = drain(stream).await;
-        let error = error.unwrap_or_else(|| panic!("{shape} passed"));
+        let error = error.unwrap_or_else(|| panic!("{shape} is not an error"));
         assert_eq!((items.len(), error.kind()), (1, ErrorKind::Stream), "{shape}");
-        assert_eq!(error.api().unwrap().message, "boom", "{shape}");
+        assert_eq!(error.api_error().unwrap().message, "boom", "{shape}");
     }
 }
 
 #[tokio::test]
-async fn streams_of_other_servers_are_read() {
+async fn transcription_streams_of_other_servers_decode() {
     let vllm = |delta: Value, finish: Value| {
         let chunk = json!({ "id": "trsc-1", "object": "transcription.chunk", "created": 1, "model": "w",
             "choices": [{ "delta": delta, "finish_reason": finish, "stop_reason": null }] });
         format!("data: {chunk}\n\n")
     };
     let server = Server::start([
-        // vLLM, cut before its `[DONE]`
+        // vLLM, truncated before its `[DONE]`
         Reply::sse(
             &(vllm(json!({ "content": "I " }), Value::Null) + &vllm(json!({ "content": "see" }), json!("stop"))),
         ),
@@ -421,7 +424,7 @@ async fn streams_of_other_servers_are_read() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_stream_gives_one_event() {
+async fn json_response_becomes_a_single_transcription_event() {
     let server = Server::start([
         Reply::ok_json(&json!({ "text": "I see", "usage": { "type": "duration", "seconds": 2 } })),
         Reply::ok_json(&json!({ "error": { "message": "boom" } })),
@@ -433,20 +436,20 @@ async fn a_server_that_does_not_stream_gives_one_event() {
     let [TranscriptionEvent::Done(done)] = &events[..] else { panic!("{events:?}") };
     assert_eq!((done.text.as_str(), done.usage.as_ref().unwrap().seconds), ("I see", Some(2.0)));
     let (events, error) = drain(audio.transcribe_stream(whisper()).await.unwrap()).await;
-    assert_eq!((events.len(), error.unwrap().api().unwrap().message.as_str()), (0, "boom"));
+    assert_eq!((events.len(), error.unwrap().api_error().unwrap().message.as_str()), (0, "boom"));
 }
 
 fn speech() -> SpeechRequest {
     SpeechRequest::new("tts-1", "Hi.", "alloy")
 }
 
-fn sound(bytes: &'static [u8]) -> Reply {
+fn mp3(bytes: &'static [u8]) -> Reply {
     Reply::status(200).header("content-type", "audio/mpeg").body(bytes)
 }
 
 #[tokio::test]
-async fn speech_is_a_download_of_sound() {
-    let server = Server::start([sound(b"\xff\xfbsound")]).await;
+async fn speech_is_an_audio_download() {
+    let server = Server::start([mp3(b"\xff\xfbsound")]).await;
     let request =
         speech().instructions("Cheerful.").response_format(SpeechFormat::Mp3).speed(1.5).extra("stream_format", "sse");
     let download = client(&server).audio().speak(&request).await.unwrap();
@@ -462,8 +465,8 @@ async fn speech_is_a_download_of_sound() {
 }
 
 #[tokio::test]
-async fn speech_is_saved_to_a_file() {
-    let server = Server::start([sound(b"sound")]).await;
+async fn speech_download_is_saved_to_a_file() {
+    let server = Server::start([mp3(b"sound")]).await;
     let path = std::env::temp_dir().join(format!("openai-compatible-speech-{}.mp3", std::process::id()));
     let length = client(&server).audio().speak(speech()).await.unwrap().save_to(&path).await.unwrap();
     assert_eq!((length, std::fs::read(&path).unwrap()), (5, b"sound".to_vec()));
@@ -471,7 +474,7 @@ async fn speech_is_saved_to_a_file() {
 }
 
 #[tokio::test]
-async fn json_or_a_web_page_in_place_of_sound_is_an_error() {
+async fn json_or_html_instead_of_audio_is_an_error() {
     let server = Server::start([
         Reply::ok_json(&json!({ "error": { "message": "no such voice" } })),
         Reply::ok_json(&json!({ "status": "queued" })),
@@ -479,14 +482,14 @@ async fn json_or_a_web_page_in_place_of_sound_is_an_error() {
     ])
     .await;
     let audio = client(&server).audio();
-    let refused = audio.speak(speech()).await.unwrap_err();
-    assert_eq!((refused.kind(), refused.api().unwrap().message.as_str()), (ErrorKind::Api, "no such voice"));
+    let rejected = audio.speak(speech()).await.unwrap_err();
+    assert_eq!((rejected.kind(), rejected.api_error().unwrap().message.as_str()), (ErrorKind::Api, "no such voice"));
     assert_eq!(audio.speak(speech()).await.unwrap_err().kind(), ErrorKind::Decode);
     assert_eq!(audio.speak(speech()).await.unwrap_err().kind(), ErrorKind::Decode);
 }
 
 #[tokio::test]
-async fn sound_inside_json_is_taken_out() {
+async fn audio_in_json_is_unwrapped() {
     let server = Server::start([Reply::ok_json(&json!({ "audio_data": "c291bmQ=" }))]).await;
     let download = client(&server).audio().speak(speech()).await.unwrap();
     assert_eq!((download.content_type(), download.content_length()), (None, Some(5)));
@@ -494,7 +497,7 @@ async fn sound_inside_json_is_taken_out() {
 }
 
 #[tokio::test]
-async fn streamed_speech_ends_well_at_its_done_event() {
+async fn speech_stream_ends_at_its_done_event() {
     let server = Server::start([Reply::sse(&events(&[
         json!({ "type": "speech.audio.delta", "audio": "c291" }),
         json!({ "type": "speech.audio.delta", "audio": "bmQ=" }),
@@ -504,8 +507,8 @@ async fn streamed_speech_ends_well_at_its_done_event() {
     let request = speech().extra("stream_format", "audio");
     let (events, error) = drain(client(&server).audio().speak_stream(&request).await.unwrap()).await;
     assert!(error.is_none(), "{error:?}");
-    let sound: Vec<u8> = events.iter().flat_map(|event| event.audio_bytes().unwrap()).collect();
-    assert_eq!(sound, b"sound");
+    let audio: Vec<u8> = events.iter().flat_map(|event| event.audio_bytes().unwrap()).collect();
+    assert_eq!(audio, b"sound");
     let SpeechEvent::Done(done) = &events[2] else { panic!("{:?}", events[2]) };
     assert_eq!(done.usage.as_ref().unwrap().total_tokens, 3);
     let sent = server.requests()[0].json();
@@ -513,20 +516,20 @@ async fn streamed_speech_ends_well_at_its_done_event() {
 }
 
 #[tokio::test]
-async fn streamed_speech_that_is_cut_or_fails_is_an_error() {
+async fn truncated_or_failed_speech_stream_is_an_error() {
     let delta = events(&[json!({ "type": "speech.audio.delta", "audio": "c291" })]);
     let failed = delta.clone() + &events(&[json!({ "type": "error", "error": { "message": "boom" } })]);
-    let server = Server::start([Reply::sse(&delta), Reply::sse(&failed), sound(b"\xff\xfbsound")]).await;
+    let server = Server::start([Reply::sse(&delta), Reply::sse(&failed), mp3(b"\xff\xfbsound")]).await;
     let audio = client(&server).audio();
     let (items, error) = drain(audio.speak_stream(speech()).await.unwrap()).await;
     assert_eq!((items.len(), error.unwrap().kind()), (1, ErrorKind::Stream));
     let (items, error) = drain(audio.speak_stream(speech()).await.unwrap()).await;
-    assert_eq!((items.len(), error.unwrap().api().unwrap().message.as_str()), (1, "boom"));
+    assert_eq!((items.len(), error.unwrap().api_error().unwrap().message.as_str()), (1, "boom"));
     assert_eq!(audio.speak_stream(speech()).await.unwrap_err().kind(), ErrorKind::Decode);
 }
 
 #[tokio::test]
-async fn speech_events_of_other_servers_are_read() {
+async fn speech_events_of_other_servers_decode() {
     let together = json!({ "object": "audio.tts.chunk", "model": "sonic", "b64": "c291bmQ=" });
     let server = Server::start([
         Reply::sse(&format!("data: {together}\n\ndata: [DONE]\n\n")),
@@ -540,22 +543,22 @@ async fn speech_events_of_other_servers_are_read() {
     for name in ["Together", "Mistral"] {
         let (events, error) = drain(client(&server).audio().speak_stream(speech()).await.unwrap()).await;
         assert!(error.is_none(), "{name}: {error:?}");
-        let sound: Vec<u8> = events.iter().flat_map(|event| event.audio_bytes().unwrap()).collect();
-        assert_eq!(sound, b"sound", "{name}");
+        let audio: Vec<u8> = events.iter().flat_map(|event| event.audio_bytes().unwrap()).collect();
+        assert_eq!(audio, b"sound", "{name}");
     }
 }
 
 #[test]
-fn sound_that_is_no_base64_is_an_error_without_its_content() {
+fn invalid_base64_audio_error_omits_its_content() {
     let event: SpeechEvent = serde_json::from_value(json!({ "type": "speech.audio.delta", "audio": "%%%" })).unwrap();
     let error = event.audio_bytes().unwrap_err();
     assert_eq!((error.kind(), error.to_string().contains('%')), (ErrorKind::Decode, false));
 }
 
 #[tokio::test]
-async fn a_voice_is_made_of_a_recording_and_a_consent() {
+async fn voice_is_created_from_recording_and_consent() {
     let voice = json!({ "object": "audio.voice", "id": "voice_1", "name": "Ada", "created_at": 1 });
-    let server = Server::start([Reply::ok_json(&voice), sound(b"sound")]).await;
+    let server = Server::start([Reply::ok_json(&voice), mp3(b"sound")]).await;
     let audio = client(&server).audio();
     let voice = audio.voices().create(VoiceRequest::new("Ada", wav(), "cons_1").extra("x", 1)).await.unwrap();
     audio.speak(SpeechRequest::new("tts-1", "Hi.", &voice)).await.unwrap();
@@ -567,7 +570,7 @@ async fn a_voice_is_made_of_a_recording_and_a_consent() {
 }
 
 #[tokio::test]
-async fn consents_are_made_listed_read_renamed_and_deleted() {
+async fn voice_consents_support_create_list_get_update_and_delete() {
     let consent =
         json!({ "object": "audio.voice_consent", "id": "cons_1", "name": "Ada", "language": "en", "created_at": 1 });
     let server = Server::start([
@@ -579,10 +582,10 @@ async fn consents_are_made_listed_read_renamed_and_deleted() {
     ])
     .await;
     let consents = client(&server).audio().voice_consents();
-    let made = consents.create(VoiceConsentRequest::new("Ada", wav(), "en")).await.unwrap();
-    assert_eq!((made.id.as_str(), made.language.as_str(), made.created_at), ("cons_1", "en", Some(1)));
-    assert_eq!(consents.list(ListRequest::new().after("cons_0").limit(5)).await.unwrap().data[0], made);
-    assert_eq!(consents.get("cons_1").await.unwrap(), made);
+    let created = consents.create(VoiceConsentRequest::new("Ada", wav(), "en")).await.unwrap();
+    assert_eq!((created.id.as_str(), created.language.as_str(), created.created_at), ("cons_1", "en", Some(1)));
+    assert_eq!(consents.list(ListRequest::new().after("cons_0").limit(5)).await.unwrap().data[0], created);
+    assert_eq!(consents.get("cons_1").await.unwrap(), created);
     consents.update("cons_1", "Ada L.").await.unwrap();
     assert!(consents.delete("cons_1").await.unwrap().deleted);
 
@@ -604,7 +607,7 @@ async fn consents_are_made_listed_read_renamed_and_deleted() {
 }
 
 #[test]
-fn requests_and_events_are_plain_data() {
+fn audio_requests_and_events_round_trip_through_serde() {
     let request =
         whisper().language("en").chunking_strategy("auto").timestamp_granularities(["word"]).extra("vad_filter", true);
     let written = serde_json::to_value(&request).unwrap();

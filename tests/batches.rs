@@ -1,4 +1,4 @@
-//! Batches: what is asked, what servers answer, and the lines of their files.
+//! Batches: requests, responses, and the lines of input and output files.
 mod support;
 
 use futures::TryStreamExt;
@@ -21,10 +21,10 @@ fn batch(id: &str) -> Value {
     })
 }
 
-// What goes out
+// Requests
 
 #[tokio::test]
-async fn a_new_batch_needs_a_file_and_a_route() {
+async fn create_sends_input_file_and_endpoint() {
     let server = Server::start([Reply::ok_json(&batch("batch_1"))]).await;
     let created = client(&server).batches().create(BatchRequest::new("file-1", CHAT)).await.unwrap();
     assert_eq!((created.id.as_str(), created.status), ("batch_1", BatchStatus::Validating));
@@ -35,7 +35,7 @@ async fn a_new_batch_needs_a_file_and_a_route() {
 }
 
 #[tokio::test]
-async fn all_that_can_be_said_about_a_new_batch_is_sent() {
+async fn create_sends_every_field_of_the_request() {
     let request = BatchRequest::new("file-1", "/v1/embeddings")
         .completion_window("7d")
         .metadata("run", "7")
@@ -51,12 +51,12 @@ async fn all_that_can_be_said_about_a_new_batch_is_sent() {
         "priority": 2,
     });
     assert_eq!(server.requests()[0].json(), expected);
-    let kept = serde_json::to_string(&request).unwrap();
-    assert_eq!(serde_json::from_str::<BatchRequest>(&kept).unwrap(), request);
+    let json = serde_json::to_string(&request).unwrap();
+    assert_eq!(serde_json::from_str::<BatchRequest>(&json).unwrap(), request);
 }
 
 #[tokio::test]
-async fn a_batch_without_a_file_or_a_route_is_not_sent() {
+async fn create_fails_before_sending_without_file_or_endpoint() {
     let server = Server::start([Reply::ok_json(&batch("batch_1"))]).await;
     let batches = client(&server).batches();
     for request in [BatchRequest::new("", CHAT), BatchRequest::new("file-1", "")] {
@@ -68,7 +68,7 @@ async fn a_batch_without_a_file_or_a_route_is_not_sent() {
 }
 
 #[tokio::test]
-async fn the_routes_of_one_batch() {
+async fn get_and_cancel_use_their_endpoints() {
     let server = Server::start([Reply::ok_json(&batch("batch_1"))]).await;
     let batches = client(&server).batches();
     assert_eq!(batches.get("batch_1").await.unwrap().id, "batch_1");
@@ -79,11 +79,11 @@ async fn the_routes_of_one_batch() {
     assert!(requests.iter().all(|request| request.body.is_empty()));
 }
 
-// What comes back
+// Responses
 
 #[tokio::test]
-async fn every_member_of_a_batch_is_read_and_written_back() {
-    let whole = json!({
+async fn every_batch_field_round_trips() {
+    let complete = json!({
         "id": "batch_1", "object": "batch", "endpoint": CHAT, "model": "gpt-5", "input_file_id": "file-1",
         "completion_window": "24h", "status": "completed", "output_file_id": "file-2", "error_file_id": "file-3",
         "errors": {
@@ -99,14 +99,14 @@ async fn every_member_of_a_batch_is_read_and_written_back() {
         },
         "metadata": { "run": "7" },
     });
-    let server = Server::start([Reply::ok_json(&whole)]).await;
+    let server = Server::start([Reply::ok_json(&complete)]).await;
     let batch = client(&server).batches().get("batch_1").await.unwrap();
-    assert_eq!(serde_json::to_value(&batch).unwrap(), whole);
+    assert_eq!(serde_json::to_value(&batch).unwrap(), complete);
 
     assert!(batch.extra.is_empty(), "{:?}", batch.extra);
     assert_eq!(batch.model.as_deref(), Some("gpt-5"));
-    let fault = &batch.errors.as_ref().unwrap().data[0];
-    assert_eq!((fault.code.as_str(), fault.param.as_deref(), fault.line), ("invalid_json_line", Some("body"), Some(3)));
+    let error = &batch.errors.as_ref().unwrap().data[0];
+    assert_eq!((error.code.as_str(), error.param.as_deref(), error.line), ("invalid_json_line", Some("body"), Some(3)));
     let times = [batch.created_at, batch.in_progress_at, batch.expires_at, batch.finalizing_at, batch.completed_at];
     assert_eq!(times, [1, 2, 3, 4, 5].map(Some));
     let times = [batch.failed_at, batch.expired_at, batch.cancelling_at, batch.cancelled_at];
@@ -115,24 +115,24 @@ async fn every_member_of_a_batch_is_read_and_written_back() {
     assert_eq!((counts.total, counts.completed, counts.failed), (100, 95, 5));
     let usage = batch.usage.as_ref().unwrap();
     assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (10, 20, 30));
-    assert_eq!(usage.input_tokens_details.as_ref().unwrap().cached_tokens, 4);
-    assert_eq!(usage.output_tokens_details.as_ref().unwrap().reasoning_tokens, 6);
+    assert_eq!(usage.input_tokens_details.as_ref().unwrap().cached_tokens, Some(4));
+    assert_eq!(usage.output_tokens_details.as_ref().unwrap().reasoning_tokens, Some(6));
     assert_eq!(batch.metadata["run"], "7");
 }
 
 #[test]
-fn nulls_say_nothing() {
-    let mut whole = batch("batch_1");
+fn null_batch_fields_are_read_as_missing() {
+    let mut with_nulls = batch("batch_1");
     for name in ["errors", "model", "output_file_id", "in_progress_at", "request_counts", "usage", "metadata"] {
-        whole[name] = Value::Null;
+        with_nulls[name] = Value::Null;
     }
-    let read: Batch = serde_json::from_value(whole).unwrap();
+    let read: Batch = serde_json::from_value(with_nulls).unwrap();
     assert_eq!(serde_json::to_value(read).unwrap(), batch("batch_1"));
 }
 
 #[tokio::test]
-async fn a_new_batch_of_together_is_taken_out_of_its_envelope() {
-    let reply = json!({
+async fn together_batch_is_unwrapped_from_its_envelope() {
+    let wrapped = json!({
         "job": {
             "id": "37f9c3ab", "user_id": "u-1", "input_file_id": "file-1", "file_size_bytes": 120,
             "status": "IN_PROGRESS", "job_deadline": "2026-01-03T03:04:05Z", "created_at": "2026-01-02T03:04:05Z",
@@ -140,7 +140,7 @@ async fn a_new_batch_of_together_is_taken_out_of_its_envelope() {
         },
         "warning": "the model is slow today",
     });
-    let server = Server::start([Reply::ok_json(&reply)]).await;
+    let server = Server::start([Reply::ok_json(&wrapped)]).await;
     let batch = client(&server).batches().create(BatchRequest::new("file-1", CHAT)).await.unwrap();
     assert_eq!((batch.id.as_str(), &batch.status), ("37f9c3ab", &BatchStatus::InProgress));
     assert_eq!(batch.created_at, None);
@@ -151,9 +151,9 @@ async fn a_new_batch_of_together_is_taken_out_of_its_envelope() {
 }
 
 #[tokio::test]
-async fn a_reply_that_is_no_batch_is_an_error() {
-    let refusal = Reply::ok_json(&json!({ "error": { "message": "no room" } }));
-    let server = Server::start([refusal, Reply::ok_json(&json!({ "job": {} })), Reply::ok_json(&json!({}))]).await;
+async fn response_without_batch_fields_is_an_error() {
+    let error = Reply::ok_json(&json!({ "error": { "message": "no room" } }));
+    let server = Server::start([error, Reply::ok_json(&json!({ "job": {} })), Reply::ok_json(&json!({}))]).await;
     let batches = client(&server).batches();
     assert_eq!(batches.get("batch_1").await.unwrap_err().kind(), ErrorKind::Api);
     assert_eq!(batches.get("batch_1").await.unwrap_err().kind(), ErrorKind::Decode);
@@ -161,7 +161,7 @@ async fn a_reply_that_is_no_batch_is_an_error() {
 }
 
 #[test]
-fn a_status_is_a_known_word_in_any_spelling_or_another_word() {
+fn batch_status_accepts_all_spellings_and_unknown_values() {
     let known = [
         (BatchStatus::Validating, false, ["validating", "VALIDATING"]),
         (BatchStatus::InProgress, false, ["in_progress", "IN_PROGRESS"]),
@@ -189,7 +189,7 @@ fn a_status_is_a_known_word_in_any_spelling_or_another_word() {
 // Lists
 
 #[tokio::test]
-async fn all_batches_come_in_one_stream() {
+async fn list_streams_batches_across_pages() {
     let page = |ids: &[&str], has_more: bool| {
         let data: Vec<_> = ids.iter().map(|id| batch(id)).collect();
         let list = json!({ "object": "list", "data": data, "last_id": ids.last(), "has_more": has_more });
@@ -205,7 +205,7 @@ async fn all_batches_come_in_one_stream() {
 }
 
 #[tokio::test]
-async fn a_bare_list_is_all_there_is() {
+async fn bare_json_array_is_a_single_page() {
     let server = Server::start([Reply::ok_json(&json!([batch("a"), batch("b")]))]).await;
     let page = client(&server).batches().list(ListRequest::new()).await.unwrap();
     assert_eq!(page.data.len(), 2);
@@ -215,7 +215,7 @@ async fn a_bare_list_is_all_there_is() {
 // Lines
 
 #[test]
-fn a_line_of_an_input_file_holds_a_request_as_it_is_sent() {
+fn batch_line_contains_the_request_as_sent() {
     let request = ChatRequest::new("llama3.2", [Message::user("Hi")]).temperature(0.2).extra("top_k", 40);
     let line = BatchLine::new("greeting", CHAT, &request).unwrap();
     let expected = json!({
@@ -226,14 +226,14 @@ fn a_line_of_an_input_file_holds_a_request_as_it_is_sent() {
     });
     assert_eq!(serde_json::to_value(&line).unwrap(), expected);
     let text = serde_json::to_string(&line).unwrap();
-    assert!(!text.contains('\n'), "a line is one line");
+    assert!(!text.contains('\n'), "a line contains no line break");
     assert_eq!(serde_json::from_str::<BatchLine>(&text).unwrap(), line);
 }
 
 #[test]
-fn a_request_that_is_no_json_is_no_line() {
-    let keys_that_are_lists = std::collections::BTreeMap::from([([1], 2)]);
-    let error = BatchLine::new("a", CHAT, &keys_that_are_lists).unwrap_err();
+fn batch_line_fails_if_request_is_not_json() {
+    let array_keys = std::collections::BTreeMap::from([([1], 2)]);
+    let error = BatchLine::new("a", CHAT, &array_keys).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Encode);
 }
 
@@ -242,23 +242,23 @@ fn completion() -> Value {
 }
 
 #[test]
-fn a_line_of_an_output_file_holds_a_reply() {
-    let whole = json!({
+fn output_line_contains_a_response() {
+    let line = json!({
         "id": "batch_req_1", "custom_id": "greeting",
         "response": { "status_code": 200, "request_id": "req_1", "body": completion() },
         "error": null,
     });
-    let output: BatchOutput = serde_json::from_value(whole).unwrap();
+    let output: BatchOutput = serde_json::from_value(line).unwrap();
     assert_eq!((output.id.as_str(), output.custom_id.as_str()), ("batch_req_1", "greeting"));
     assert_eq!(output.error, None);
     let response = output.response.unwrap();
     assert_eq!((response.status_code, response.request_id.as_str()), (200, "req_1"));
-    let reply: ChatCompletion = serde_json::from_value(response.body).unwrap();
-    assert_eq!(reply.text(), "Hello");
+    let completion: ChatCompletion = serde_json::from_value(response.body).unwrap();
+    assert_eq!(completion.text(), "Hello");
 }
 
 #[test]
-fn a_line_of_an_error_file_tells_why() {
+fn error_line_contains_code_and_message() {
     let expired = json!({
         "id": "batch_req_1", "custom_id": "greeting", "response": null,
         "error": { "code": "batch_expired", "message": "Its time was up." },
@@ -270,7 +270,7 @@ fn a_line_of_an_error_file_tells_why() {
 }
 
 #[test]
-fn a_reply_that_is_written_as_text_is_read() {
+fn response_body_encoded_as_string_is_decoded() {
     let read = |body: Value| {
         let line = json!({ "custom_id": "a", "response": { "status_code": "200", "body": body } });
         let response = serde_json::from_value::<BatchOutput>(line).unwrap().response.unwrap();

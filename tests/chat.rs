@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
 use openai_compatible::chat::{
-    ChatRequest, Message, Part, ReasoningEffort, ResponseFormat, Role, StoredListRequest, Tool, ToolChoice,
+    ChatRequest, Message, Part, ReasoningEffort, ResponseFormat, Role, StoredListRequest, Tool, ToolChoice, Usage,
 };
 use openai_compatible::{Client, ErrorKind, ListRequest};
 use serde_json::{Value, json};
@@ -134,4 +134,35 @@ async fn the_messages_of_a_stored_completion_are_listed() {
 fn what_a_server_left_out_is_not_written() {
     let chunk: openai_compatible::chat::ChatChunk = serde_json::from_str(r#"{"choices":[]}"#).unwrap();
     assert_eq!(serde_json::to_value(chunk).unwrap(), json!({ "choices": [] }));
+}
+
+#[test]
+fn usage_of_all_vendors_adds_up() {
+    let usage = |value: Value| serde_json::from_value::<Usage>(value).unwrap();
+    for (value, cached, reasoning, cost) in [
+        (
+            json!({"prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 2}, "cost": 0.25}),
+            Some(4),
+            Some(2),
+            Some(0.25),
+        ),
+        // DeepSeek, Perplexity, xAI, DeepInfra
+        (json!({"prompt_cache_hit_tokens": 64, "prompt_cache_miss_tokens": 6}), Some(64), None, None),
+        (
+            json!({"reasoning_tokens": 3, "cost": {"total_cost": 0.006, "request_cost": 0.005}}),
+            None,
+            Some(3),
+            Some(0.006),
+        ),
+        (json!({"cost_in_usd_ticks": 37_756_000}), None, None, Some(0.003_775_6)),
+        (json!({"estimated_cost": 0.001}), None, None, Some(0.001)),
+        (json!({}), None, None, None),
+    ] {
+        let one = usage(value);
+        assert_eq!((one.cached_tokens(), one.reasoning_tokens(), one.cost()), (cached, reasoning, cost), "{one:?}");
+        let mut sum = one.clone();
+        sum += &one;
+        let twice = (cached.map(|n| 2 * n), reasoning.map(|n| 2 * n), cost.map(|n| 2.0 * n));
+        assert_eq!((sum.cached_tokens(), sum.reasoning_tokens(), sum.cost()), twice, "{sum:?}");
+    }
 }

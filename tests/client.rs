@@ -13,6 +13,8 @@ use openai_compatible::{
 };
 use serde_json::{Value, json};
 use support::{Recorded, Reply, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 const OWN_AGENT: &str = concat!("openai-compatible/", env!("CARGO_PKG_VERSION"));
 
@@ -83,7 +85,7 @@ fn base_urls_that_lead_nowhere_are_refused() {
 fn the_base_url_can_be_read_without_its_query() {
     let client = Client::builder().base_url("http://[::1]:8080/v1/?key=k").build().unwrap();
     assert_eq!(client.base_url(), "http://[::1]:8080/v1");
-    assert_eq!(Client::builder().build().unwrap().base_url(), "https://api.openai.com/v1");
+    assert_eq!(Client::builder().api_key("k").build().unwrap().base_url(), "https://api.openai.com/v1");
 }
 
 #[tokio::test]
@@ -104,7 +106,7 @@ async fn ids_cannot_leave_their_route() {
 }
 
 #[tokio::test]
-async fn routes_of_the_users_own_stay_below_the_base_url() {
+async fn custom_paths_cannot_escape_the_base_url() {
     let server = Server::start([Reply::ok_json(&json!({}))]).await;
     let client = Client::builder().base_url(server.base_url()).build().unwrap();
     for route in ["", "/", "../admin", "a/..", "a/%2E%2e/b", "a//b", "http://elsewhere/x", "a\\b", "a b", "a\nb", "a#b"]
@@ -137,7 +139,7 @@ async fn an_empty_model_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn methods_of_the_users_own_routes() {
+async fn custom_paths_take_every_method() {
     let server = Server::start([Reply::status(204)]).await;
     let client = Client::builder().base_url(server.base_url()).build().unwrap();
     client.delete::<()>("things/1").await.unwrap();
@@ -158,7 +160,7 @@ async fn the_key_travels_as_asked() {
     assert_eq!(request.header("authorization"), None);
     let request = sent(|builder, url| builder.base_url(url).api_key("sk-1")).await;
     assert_eq!(request.header("authorization"), Some("Bearer sk-1"));
-    let request = sent(|builder, url| builder.base_url(url).api_key("sk-1").key_header("api-key")).await;
+    let request = sent(|builder, url| builder.base_url(url).api_key("sk-1").api_key_header("api-key")).await;
     assert_eq!((request.header("api-key"), request.header("authorization")), (Some("sk-1"), None));
     let request = sent(|builder, url| builder.base_url(url).api_key("sk-1").header("Authorization", "Basic x")).await;
     assert_eq!(request.header("authorization"), Some("Basic x"));
@@ -168,13 +170,13 @@ async fn the_key_travels_as_asked() {
 fn keys_and_headers_that_cannot_be_sent_are_refused() {
     for key in ["", "a\nb", "a\r\nx-evil: 1", "a\0"] {
         config_error(Client::builder().api_key(key).build());
-        config_error(Client::builder().api_key(key).key_header("api-key").build());
+        config_error(Client::builder().api_key(key).api_key_header("api-key").build());
     }
     for (name, value) in [("x-a", "b\r\nx-evil: 1"), ("x-a", "\0"), ("x a", "b"), ("", "b"), ("x-a\r\nx-evil", "b")] {
         config_error(Client::builder().header(name, value).build());
     }
     assert!(config_error(Client::builder().header("x-a", "b\n").build()).contains("x-a"), "it names the header");
-    config_error(Client::builder().key_header("api key").api_key("k").build());
+    config_error(Client::builder().api_key_header("api key").api_key("k").build());
     config_error(Client::builder().organization("o\n").build());
     config_error(Client::builder().user_agent("a\n").build());
 }
@@ -233,9 +235,7 @@ async fn clones_share_their_connections() {
 
 #[cfg(feature = "rustls")]
 #[tokio::test]
-async fn a_reqwest_client_of_the_users_own_is_used() {
-    // The reqwest of this crate comes without a TLS provider; a user's has one.
-    let _ = rustls_crate::crypto::ring::default_provider().install_default();
+async fn own_reqwest_client_is_used() {
     let own = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     let own = own.default_headers([(http::header::FROM, http::HeaderValue::from_static("me"))].into_iter().collect());
     let own = own.timeout(Duration::from_millis(50)).build().unwrap();
@@ -296,7 +296,7 @@ async fn a_service_can_stream_its_reply() {
 // ---- Responses ----
 
 #[tokio::test]
-async fn a_response_tells_what_came_around_the_value() {
+async fn with_response_exposes_status_headers_and_rate_limits() {
     let reply = Reply::status(203)
         .header("x-request-id", "req-1")
         .header("x-ratelimit-limit-requests", "60")
@@ -320,7 +320,7 @@ async fn a_response_tells_what_came_around_the_value() {
     assert_eq!(limits.reset_tokens, Some(Duration::from_millis(17)));
     // It reads like the value.
     assert_eq!((&*response.id, response.value().choices.len()), ("c", 1));
-    assert_eq!(response.into_value().text(), "hello");
+    assert_eq!(response.into_inner().text(), "hello");
 }
 
 #[tokio::test]
@@ -365,13 +365,13 @@ async fn in_a_child() {
     match Client::from_env() {
         Ok(client) => {
             println!("CHILD base URL {}", client.base_url());
-            if client.base_url().starts_with("http://127.0.0.1") {
+            if client.base_url().starts_with("http://127.0.0.1") || client.base_url().contains(".test/") {
                 client.get::<Value>("models").await.unwrap();
             }
         }
         Err(error) => println!("CHILD {error}"),
     }
-    let built = Client::builder().build().unwrap();
+    let built = Client::builder().api_key("k").build().unwrap();
     println!("CHILD built {}", built.base_url());
 }
 
@@ -382,7 +382,7 @@ const BUILT: &str = "built https://api.openai.com/v1\n";
 async fn the_environment_must_name_a_key_or_a_server() {
     for nothing in [&[][..], &[("OPENAI_API_KEY", " "), ("OPENAI_BASE_URL", "")], &[("OPENAI_ORG_ID", "o")]] {
         let said = child(nothing).await;
-        assert!(said.contains("not set up right"), "{said}");
+        assert!(said.contains("invalid configuration"), "{said}");
         assert!(said.contains("OPENAI_API_KEY") && said.contains("OPENAI_BASE_URL"), "{said}");
     }
     assert_eq!(child(&[("OPENAI_API_KEY", "sk-1")]).await, format!("{DEFAULT}{BUILT}"));
@@ -426,18 +426,18 @@ async fn the_older_name_of_the_base_url_counts() {
 #[tokio::test]
 async fn an_environment_that_is_unusable_is_an_error_that_shows_no_key() {
     let said = child(&[("OPENAI_API_KEY", "sk-secret\nsk-other")]).await;
-    assert!(said.contains("not set up right: the API key") && !said.contains("sk-"), "{said}");
+    assert!(said.contains("invalid configuration: API key") && !said.contains("sk-"), "{said}");
     let said = child(&[("OPENAI_BASE_URL", "localhost:8080")]).await;
-    assert!(said.contains("not set up right: the base URL"), "{said}");
+    assert!(said.contains("invalid configuration: invalid base URL"), "{said}");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_base_url_that_is_no_unicode_does_not_lead_to_the_default_server() {
+async fn base_url_variable_that_is_not_unicode_is_an_error() {
     use std::os::unix::ffi::OsStrExt;
     let url = std::ffi::OsStr::from_bytes(b"http://h\xffst/v1");
     let said = child(&[("OPENAI_API_KEY", "sk-1".as_ref()), ("OPENAI_BASE_URL", url)]).await;
-    assert!(said.contains("not set up right: the base URL"), "{said}");
+    assert!(said.contains("invalid configuration: invalid base URL"), "{said}");
 }
 
 // ---- TLS, and what is shown ----
@@ -457,7 +457,7 @@ async fn https_begins_with_a_handshake() {
 }
 
 #[test]
-fn debug_output_tells_sizes_and_no_content() {
+fn debug_shows_sizes_and_no_content() {
     let prompt = Bytes::from_static(b"the prompt");
     assert_eq!(format!("{:?}", RequestBody::from(prompt.clone())), "RequestBody(10 bytes)");
     assert!(format!("{:?}", ResponseBody::from(prompt.clone())).starts_with("ResponseBody"));
@@ -471,12 +471,12 @@ fn debug_output_tells_sizes_and_no_content() {
 }
 
 #[test]
-fn a_fault_of_the_transport_tells_its_stage_and_its_cause() {
+fn transport_error_names_its_stage_and_cause() {
     for (kind, stage) in [
-        (HttpErrorKind::Config, "the request cannot be sent"),
-        (HttpErrorKind::Connect, "the server was not reached"),
-        (HttpErrorKind::Timeout, "the transport timed out"),
-        (HttpErrorKind::Interrupted, "the connection was interrupted"),
+        (HttpErrorKind::Config, "invalid request"),
+        (HttpErrorKind::Connect, "connection failed"),
+        (HttpErrorKind::Timeout, "request timed out"),
+        (HttpErrorKind::Interrupted, "connection interrupted"),
     ] {
         let error = HttpError::new(kind, "why");
         assert_eq!(error.to_string(), stage);
@@ -493,4 +493,146 @@ async fn what_a_stream_shows_is_its_status_and_no_content() {
     stream.try_next().await.unwrap();
     let shown = format!("{stream:?}");
     assert!(shown.starts_with("EventStream") && !shown.contains("secret"), "{shown}");
+}
+
+// ---- What people get wrong ----
+
+#[tokio::test]
+async fn azure_endpoints_are_understood_as_the_portal_shows_them() {
+    for end in ["", "/", "/openai", "/openai/", "/openai/v1", "/openai/v1/"] {
+        let v1 = sent(|builder, url| builder.azure(url + end).api_key("k")).await;
+        assert_eq!(v1.target, "/openai/v1/models", "{end}");
+        let classic = sent(|builder, url| builder.azure_classic(url + end, "2024-10-21").api_key("k")).await;
+        assert_eq!(classic.target, "/openai/models?api-version=2024-10-21", "{end}");
+    }
+    let target = "https://r.openai.azure.com/openai/deployments/gpt4o/chat/completions?api-version=2024-10-21";
+    for builder in [
+        Client::builder().azure(target),
+        Client::builder().azure_classic(target, "2024-10-21"),
+        Client::builder().base_url(target),
+        Client::builder().azure("https://r.openai.azure.com/openai/deployments/gpt4o"),
+    ] {
+        let error = config_error(builder.api_key("k").build());
+        assert!(error.contains("chat/completions") || error.contains("azure_deployment"), "{error}");
+    }
+}
+
+#[test]
+fn base_urls_that_cannot_be_right_are_refused_with_what_is_wrong() {
+    for (base, part) in [
+        ("http:///v1", "missing host"),
+        ("http://localhost:8080/v1/chat/completions", "should be `/v1`"),
+        ("http://localhost:8080/embeddings", "`/embeddings`"),
+        ("http://localhost:8080/v1/responses/", "`/responses`"),
+    ] {
+        let error = config_error(Client::builder().base_url(base).build());
+        assert!(error.contains(part), "{base}: {error}");
+    }
+    // Endpoints may stand in the middle, and `/models` is the base URL of Azure AI Foundry.
+    for base in ["http://h/chat/completions/v1", "https://r.services.ai.azure.com/models"] {
+        Client::builder().base_url(base).build().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn keys_are_trimmed_and_what_was_pasted_by_mistake_is_refused() {
+    for key in ["k", " k", "k\n", "\tk\r\n"] {
+        let request = sent(|builder, url| builder.base_url(url).api_key(key)).await;
+        assert_eq!(request.header("authorization"), Some("Bearer k"), "{key:?}");
+        let key = key.to_owned();
+        let provided =
+            sent(|builder, url| builder.base_url(url).api_key_provider(move || std::future::ready(Ok(key.clone()))));
+        assert_eq!(provided.await.header("authorization"), Some("Bearer k"));
+    }
+    for key in ["", " ", "\n", "\u{201c}sk-1\u{201d}", "a\nb", "\u{e9}", "a\u{7f}"] {
+        let error = config_error(Client::builder().api_key(key).build());
+        assert!(error.contains("API key"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn error_says_what_is_probably_wrong_with_the_base_url() {
+    let gone = || Reply::status(404).body("404 page not found");
+    let server = Server::start([
+        gone(),
+        gone(),
+        Reply::status(200).header("content-type", "text/plain").body("Ollama is running"),
+    ])
+    .await;
+    let ask = async |base: String| {
+        let client = Client::builder().base_url(base).max_retries(0).build().unwrap();
+        client.chat().create(hello()).await.unwrap_err().to_string()
+    };
+    assert!(ask(server.url()).await.contains("most base URLs end in `/v1`"));
+    assert!(!ask(server.base_url()).await.contains("most base URLs"));
+    let text = ask(server.url()).await;
+    assert!(text.contains("expected JSON, got text: Ollama is running"), "{text}");
+}
+
+#[cfg(feature = "__rustls")]
+#[tokio::test]
+async fn https_to_a_plain_port_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let client = Client::builder().base_url(base).max_retries(0).build().unwrap();
+    let error = client.chat().create(hello()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.to_string().contains("the server may expect http://"), "{error}");
+}
+
+#[tokio::test]
+async fn redirect_that_an_own_client_followed_to_another_origin_is_an_error() {
+    let other = Server::start([Reply::ok_json(&completion())]).await;
+    let moved = Reply::status(307).header("location", &format!("{}/v1/chat/completions", other.url()));
+    let server = Server::start([moved]).await;
+    let own = reqwest::Client::new();
+    let client =
+        Client::builder().base_url(server.base_url()).api_key("k").http_client(own).max_retries(0).build().unwrap();
+    let error = client.chat().create(hello()).await.unwrap_err();
+    assert!(error.to_string().contains("another origin"), "{error}");
+    assert!(other.requests().iter().all(|request| request.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn redirect_without_a_usable_location_says_so() {
+    for location in ["", "http://[", "\u{e9}"] {
+        let server = Server::start([Reply::status(302).header("location", location)]).await;
+        let client = Client::builder().base_url(server.base_url()).max_retries(0).build().unwrap();
+        let error = client.chat().create(hello()).await.unwrap_err();
+        assert!(error.to_string().contains("redirect"), "{location}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn socks_proxy_of_the_environment_is_used() {
+    let server = Server::start([Reply::ok_json(&completion())]).await;
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (proxy_url, target) = (format!("socks5h://{}", proxy.local_addr().unwrap()), server.url());
+    let port = target.rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
+    tokio::spawn(async move {
+        let (mut client, _) = proxy.accept().await.unwrap();
+        // SOCKS 5 (RFC 1928): no authentication, one connection, which leads to the server whatever is requested.
+        let mut greeting = [0; 2];
+        client.read_exact(&mut greeting).await.unwrap();
+        client.read_exact(&mut vec![0; usize::from(greeting[1])]).await.unwrap();
+        client.write_all(&[5, 0]).await.unwrap();
+        let mut request = [0; 5];
+        client.read_exact(&mut request).await.unwrap();
+        client.read_exact(&mut vec![0; usize::from(request[4]) + 2]).await.unwrap();
+        client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+        let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    });
+    child(&[
+        ("ALL_PROXY", proxy_url.as_str()),
+        ("NO_PROXY", ""),
+        ("OPENAI_BASE_URL", "http://behind.the.proxy.test/v1"),
+    ])
+    .await;
+    assert_eq!(server.requests()[0].header("host"), Some("behind.the.proxy.test"));
 }

@@ -217,7 +217,7 @@ async fn an_error_with_status_200_is_an_error() {
     let error = client.completions().create(request()).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Api);
-    assert_eq!(error.api().unwrap().message, "no slot");
+    assert_eq!(error.api_error().unwrap().message, "no slot");
 }
 
 // ---- streams ----
@@ -305,7 +305,7 @@ async fn an_error_in_the_midst_of_a_stream_is_an_error() {
     let mut pieces = client.completions().stream(request()).await.unwrap();
 
     assert_eq!(pieces.try_next().await.unwrap().unwrap().text(), "half");
-    assert_eq!(pieces.try_next().await.unwrap_err().api().unwrap().message, "out of memory");
+    assert_eq!(pieces.try_next().await.unwrap_err().api_error().unwrap().message, "out of memory");
 }
 
 #[tokio::test]

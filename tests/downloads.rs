@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 const IDLE: Duration = Duration::from_secs(30);
 
 async fn open(server: &Server) -> Result<Download> {
-    let client = Client::builder().base_url(server.base_url()).idle_timeout(IDLE).max_reply_size(10).build().unwrap();
+    let client =
+        Client::builder().base_url(server.base_url()).idle_timeout(IDLE).max_response_size(10).build().unwrap();
     client.files().content("file-1").await
 }
 
@@ -53,7 +54,7 @@ async fn a_download_is_bytes_of_any_size() {
 }
 
 #[tokio::test]
-async fn text_that_is_no_utf8_loses_single_characters() {
+async fn malformed_utf8_loses_single_characters() {
     let server = Server::start([Reply::status(200).body(&b"r\xC3\xA9sum\xE9"[..])]).await;
     assert_eq!(open(&server).await.unwrap().text().await.unwrap(), "résum\u{FFFD}");
 }
@@ -121,8 +122,8 @@ async fn a_place_that_cannot_be_written_is_an_error_and_left_alone() {
     for path in [folder.path().join("missing/out.txt"), folder.path().to_owned(), "".into()] {
         let server = Server::start([Reply::status(200).body("x")]).await;
         let error = open(&server).await.unwrap().save_to(&path).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config, "{}", path.display());
-        assert!(error.to_string().contains("cannot be written"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Io, "{}", path.display());
+        assert!(error.to_string().contains("failed to write"), "{error}");
     }
     assert_eq!(folder.names(), [""; 0]);
 }
@@ -258,7 +259,7 @@ async fn a_save_that_is_dropped_leaves_nothing_and_closes_its_connection() {
 /// Drops a save after each number of polls, so that it is hit while it makes its file, while it writes, and while it
 /// renames. Work on the disk that has begun ends by itself; then nothing may be left, or the whole file.
 #[tokio::test]
-async fn a_save_that_is_dropped_at_any_point_leaves_nothing_behind() {
+async fn dropped_save_leaves_no_file() {
     let content = "0123456789".repeat(60_000);
     let (mut dropped, mut polls) = (0, 0);
     loop {
@@ -327,7 +328,7 @@ async fn a_refused_download_is_retried_and_then_an_error() {
     let server = Server::start([Reply::status(503), missing]).await;
     let error = open(&server).await.unwrap_err();
     assert!(error.is_not_found());
-    assert_eq!(error.api().unwrap().message, "No such File");
+    assert_eq!(error.api_error().unwrap().message, "No such File");
     assert_eq!(error.attempts(), 2);
 }
 

@@ -158,7 +158,7 @@ async fn broken_base64_is_an_error_that_names_its_index() {
         let error = read(data).await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Decode);
-        assert!(error.to_string().contains("the vector at index 9 is not base64"), "{error}");
+        assert!(error.to_string().contains("embedding 9 is not base64"), "{error}");
         assert!(!error.to_string().contains(broken), "{error}");
     }
 }
@@ -187,10 +187,16 @@ async fn a_null_among_the_numbers_is_not_a_number() {
 }
 
 #[tokio::test]
-async fn a_vector_that_is_missing_or_null_is_empty() {
-    let list = read(json!([{ "index": 0 }, { "index": 1, "embedding": null }])).await.unwrap();
+async fn missing_or_null_vector_is_an_error_that_names_its_position() {
+    let whole = json!({ "index": 0, "embedding": [1.0] });
+    for vector in
+        [json!({ "index": 1 }), json!({ "index": 1, "embedding": null }), json!({ "index": 1, "embedding": [] })]
+    {
+        let error = read(json!([whole, vector])).await.unwrap_err();
 
-    assert!(list.data.iter().all(|item| item.embedding.is_empty() && item.extra.is_empty()));
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().contains("embedding 1 is missing or null"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -310,7 +316,7 @@ fn dot_products_use_every_dimension() {
 }
 
 #[test]
-fn cosines_tell_the_same_direction_from_a_right_angle_and_the_opposite() {
+fn cosine_similarity_of_parallel_orthogonal_and_opposite_vectors() {
     let right = vector(&[3.0, 0.0]);
 
     assert_eq!(right.cosine_similarity(vector(&[0.5, 0.0])), 1.0);
@@ -408,7 +414,7 @@ async fn the_first_error_ends_it_at_once_and_drops_the_rest() {
         let request = EmbeddingRequest::new("m", texts(9));
         let error = client.embeddings().create_all(request).batch_size(1).concurrency(2).await.unwrap_err();
 
-        assert_eq!(error.api().unwrap().message, "too long");
+        assert_eq!(error.api_error().unwrap().message, "too long");
         assert!(started.elapsed() < Duration::from_secs(1));
         server.closed().await;
         assert_eq!(server.requests().len(), 2);
@@ -504,7 +510,7 @@ async fn a_reply_with_another_number_of_vectors_is_an_error() {
         let error = client.embeddings().create_all(EmbeddingRequest::new("m", texts(2))).await.unwrap_err();
 
         assert_eq!(error.kind(), ErrorKind::Decode);
-        assert!(error.to_string().contains(&format!("{count} vectors for 2 inputs")), "{error}");
+        assert!(error.to_string().contains(&format!("got {count} embeddings for 2 inputs")), "{error}");
     }
 }
 
@@ -526,4 +532,17 @@ async fn it_can_run_as_a_task_and_shows_no_text_of_its_inputs() {
 
     assert!(!format!("{call:?}").contains("secret"));
     assert_eq!(tokio::spawn(call.into_future()).await.unwrap().unwrap().data.len(), 1);
+}
+
+#[test]
+fn nearest_returns_the_most_similar_first() {
+    let vectors = [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [0.7, 0.7]];
+    let data = vectors.iter().zip(0..).map(|(vector, index)| json!({"index": index, "embedding": vector}));
+    let mut value = json!({"data": data.collect::<Vec<_>>()});
+    value["data"].as_array_mut().unwrap().push(json!({"index": 4, "embedding": [1.0, 0.0, 0.0]}));
+    let list: EmbeddingList = serde_json::from_value(value).unwrap();
+    let indexes = |count| Vec::from_iter(list.nearest([0.9, 0.1], count).into_iter().map(|(item, _)| item.index));
+    assert_eq!(indexes(2), [0, 3]);
+    assert_eq!(indexes(9), [0, 3, 1], "zeros and other dimensions are left out");
+    assert!((list.nearest([2.0, 0.0], 1)[0].1 - 1.0).abs() < 1e-6);
 }

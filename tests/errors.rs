@@ -147,11 +147,11 @@ fn in_their_words(error: &Error) -> Value {
         (ErrorKind::Api, Some(200)) => "api_error_in_200",
         (ErrorKind::Api, Some(_)) => "api_status",
         (ErrorKind::Decode, _) => "decode",
-        (ErrorKind::Stream, _) if error.api().is_some() => "stream_error",
+        (ErrorKind::Stream, _) if error.api_error().is_some() => "stream_error",
         (ErrorKind::Stream, _) => "stream_broken",
         _ => "another kind of error",
     };
-    let api = error.api();
+    let api = error.api_error();
     json!({
         "kind": kind,
         "status": status,
@@ -198,7 +198,7 @@ fn everything(error: &Error) -> String {
 
 const KEY: &str = "sk-secret-0123456789";
 
-/// Replies of servers that repeat what they were sent.
+/// MockService of servers that repeat what they were sent.
 fn echoes() -> Vec<Reply> {
     let echo = format!("the key {KEY} is not known");
     let error = json!({"error": {"message": echo, "code": KEY, "type": KEY, "param": KEY, "seen": {"keys": [KEY]}}});
@@ -223,7 +223,7 @@ fn ways(base_url: &str) -> Vec<(&'static str, ClientBuilder)> {
     let builder = || Client::builder().base_url(base_url).max_retries(0);
     vec![
         ("api_key", builder().api_key(KEY)),
-        ("key_header", builder().key_header("api-key").api_key(KEY)),
+        ("key_header", builder().api_key_header("api-key").api_key(KEY)),
         ("provider", builder().api_key_provider(|| async { Ok(KEY.to_owned()) })),
         ("header", builder().header("x-api-key", KEY)),
         ("authorization", builder().header("authorization", format!("Bearer {KEY}"))),
@@ -301,7 +301,7 @@ async fn a_key_is_taken_out_of_the_accessors_too_and_the_rest_stays() {
     let server = Server::start([Reply::status(401).header("x-seen", KEY).json(&body)]).await;
     let client = builder(&server).api_key(KEY).build().unwrap();
     let error = client.chat().create(hello()).await.unwrap_err();
-    let api = error.api().unwrap();
+    let api = error.api_error().unwrap();
     assert_eq!(api.message, "no such key: [redacted]!");
     assert_eq!(api.extra.get("hint").unwrap(), &json!(["[redacted]", "ask again"]));
     assert_eq!(error.body().unwrap(), body.to_string().replace(KEY, "[redacted]").as_bytes());
@@ -337,7 +337,7 @@ async fn a_key_in_the_url_is_not_shown_when_the_server_is_not_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_unusable_is_not_shown() {
-    let bad = format!("{KEY}\n");
+    let bad = format!("{KEY}\n{KEY}");
     let errors = [
         Client::builder().api_key(&bad).build().unwrap_err(),
         Client::builder().header("x-api-key", &bad).build().unwrap_err(),
@@ -388,7 +388,7 @@ async fn a_prompt_is_never_shown() {
     assert!(!everything(&error).contains(PROMPT));
     let form = Form::new().text("prompt", PROMPT).file("file", FileSource::bytes("a.txt", PROMPT));
     assert!(!format!("{form:?}").contains(PROMPT));
-    let error = client.post_form::<Value>("files", form).await.unwrap_err();
+    let error = client.post_multipart::<Value>("files", form).await.unwrap_err();
     assert!(!everything(&error).contains(PROMPT));
 }
 
@@ -420,13 +420,13 @@ async fn display_is_one_line_with_status_code_request_and_attempts() {
     let body = json!({"error": {"message": "Not\nso\r\n fast.\u{2028}Wait\u{1b}[31m!", "code": "too\nfast"}});
     let reply = Reply::status(429).header("x-request-id", "req-1").header("retry-after", "121").json(&body);
     let error = error_of(reply).await;
-    let expected = "the server refused the request: Not so fast. Wait\u{fffd}[31m! \
-        (status 429, code too fast, request req-1, retry after 121 s)";
+    let expected = "API error: Not so fast. Wait\u{fffd}[31m! \
+        (status 429, code too fast, request id req-1, retry after 121 s)";
     assert_eq!(error.to_string(), expected);
     let error = error_of(with_body(500, "x".repeat(100_000))).await;
     assert!(error.to_string().len() < 800, "{} bytes", error.to_string().len());
     assert!(format!("{error:?}").len() < 1500, "{} bytes", format!("{error:?}").len());
-    assert_eq!(error_of(Reply::status(503)).await.to_string(), "the server refused the request (status 503)");
+    assert_eq!(error_of(Reply::status(503)).await.to_string(), "API error (status 503)");
 }
 
 #[tokio::test(start_paused = true)]
@@ -434,7 +434,7 @@ async fn a_server_that_is_not_reached_is_named_without_its_query() {
     let base_url = format!("{}/v1?key={KEY}", refused_url());
     let client = Client::builder().base_url(base_url).max_retries(0).build().unwrap();
     let shown = client.chat().create(hello()).await.unwrap_err().to_string();
-    let start = format!("connecting to the server failed: {}: Connection refused", refused_url());
+    let start = format!("connection failed: {}: Connection refused", refused_url());
     assert!(shown.starts_with(&start), "{shown}");
     assert!(!shown.contains("key="), "{shown}");
 }
@@ -445,10 +445,7 @@ async fn a_route_that_is_not_there_is_named_without_its_query() {
         let reply = Reply::status(status).json(&json!({"error": {"message": "File Not Found"}}));
         let server = Server::start([reply]).await;
         let call = builder(&server).build().unwrap().files().get("file-1").query("key", KEY);
-        let expected = format!(
-            "the server refused the request: GET {}/files/file-1: File Not Found (status {status})",
-            server.base_url()
-        );
+        let expected = format!("API error: GET {}/files/file-1: File Not Found (status {status})", server.base_url());
         assert_eq!(call.await.unwrap_err().to_string(), expected);
     }
 }
@@ -456,21 +453,27 @@ async fn a_route_that_is_not_there_is_named_without_its_query() {
 #[tokio::test(start_paused = true)]
 async fn debug_shows_what_is_known_and_nothing_else() {
     let error = Client::builder().base_url("127.0.0.1:8080/v1").build().unwrap_err();
-    let message =
-        "the base URL is not usable: it must start with `http://` or `https://`, as `http://localhost:8080/v1` does";
-    assert_eq!(format!("{error:?}"), format!("Error {{ kind: Config, message: {message:?} }}"));
+    let message = "invalid base URL: must start with `http://` or `https://`, for example `http://localhost:8080/v1`";
+    assert_eq!(format!("{error:?}"), format!("invalid configuration: {message}"));
+    assert_eq!(format!("{error:#?}"), format!("Error {{\n    kind: Config,\n    message: {message:?},\n}}"));
     assert!(Client::builder().base_url("localhost:8080/v1").build().unwrap_err().to_string().contains(message));
     let error = error_of(with_body(400, "no")).await;
-    assert!(format!("{error:?}").starts_with("Error { kind: Api, status: 400, api: ApiError { "), "{error:?}");
-    assert!(format!("{error:?}").ends_with(" }, attempts: 1 }"), "{error:?}");
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(format!("{error:#?}").starts_with("Error {\n    kind: Api,\n    status: 400,\n    api: ApiError {\n"));
+    assert!(format!("{error:#?}").ends_with("    },\n    attempts: 1,\n}"), "{error:#?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn display_does_not_repeat_the_source() {
     let client = Client::builder().base_url(refused_url()).max_retries(0).build().unwrap();
     let error = client.chat().create(hello()).await.unwrap_err();
-    let source = error.source().expect("the cause is kept").to_string();
-    assert!(!error.to_string().contains(&source), "{error} / {source}");
+    let mut source = error.source();
+    assert!(source.is_some(), "the cause is kept");
+    while let Some(cause) = source {
+        assert!(!error.to_string().contains(&cause.to_string()), "{error} / {cause}");
+        source = cause.source();
+    }
+    assert_eq!(error.io_error().unwrap().kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
 // ---- Bodies of all kinds ----
@@ -479,18 +482,18 @@ async fn display_does_not_repeat_the_source() {
 async fn bodies_that_are_no_reply_are_decode_errors_that_keep_their_start() {
     let page = "<!doctype html><title>Welcome to nginx!</title>";
     let half = "{\"id\": \"c\", \"choices\": [{\"index\": 0, ";
-    for (body, word) in [(page, "web page"), (half, "choices[0]"), ("", "empty"), ("5", "choices"), ("{}", "choices")] {
+    for (body, word) in [(page, "got HTML"), (half, "choices[0]"), ("", "empty"), ("5", "choices"), ("{}", "choices")] {
         let error = error_of(with_body(200, body).header("x-request-id", "req-1")).await;
         assert_eq!(error.kind(), ErrorKind::Decode, "{body}");
         assert_eq!((error.status().map(|s| s.as_u16()), error.request_id()), (Some(200), Some("req-1")), "{body}");
         assert_eq!(error.body().unwrap(), body.as_bytes());
         assert!(error.to_string().contains(word), "{body}: {error}");
-        assert!(!error.is_retryable() && error.api().is_none(), "{body}");
+        assert!(!error.is_retryable() && error.api_error().is_none(), "{body}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_in_a_good_status_are_the_servers_words() {
+async fn error_body_with_status_200_becomes_api_error() {
     let bodies = [
         json!({"error": {"message": "down", "code": 503}}),
         json!({"error": "down"}),
@@ -503,7 +506,7 @@ async fn errors_in_a_good_status_are_the_servers_words() {
     for body in bodies {
         let error = error_of(Reply::ok_json(&body)).await;
         assert_eq!((error.kind(), error.status().map(|s| s.as_u16())), (ErrorKind::Api, Some(200)), "{body}");
-        assert_eq!(error.api().unwrap().message, "down", "{body}");
+        assert_eq!(error.api_error().unwrap().message, "down", "{body}");
     }
 }
 
@@ -516,7 +519,7 @@ async fn a_huge_error_is_read_in_part() {
         assert_eq!(error.status().map(|s| s.as_u16()), Some(status));
         assert_eq!(error.body().unwrap().len(), 64 * 1024);
         assert!(error.body().unwrap().starts_with(b"0123456789"));
-        assert!(error.api().unwrap().message.len() <= 1 << 20);
+        assert!(error.api_error().unwrap().message.len() <= 1 << 20);
         timeout(SECOND, server.closed()).await.unwrap();
         assert!(server.bytes_written() < 10_000_000, "{} of 50000000 bytes were sent", server.bytes_written());
     }
@@ -526,28 +529,39 @@ async fn a_huge_error_is_read_in_part() {
 async fn an_error_whose_body_is_cut_keeps_what_came() {
     let error = error_of(with_body(400, "the beginning").content_length(100).cut_after(usize::MAX)).await;
     assert_eq!((error.kind(), error.status().map(|s| s.as_u16())), (ErrorKind::Api, Some(400)));
-    assert_eq!((&*error.api().unwrap().message, &error.body().unwrap()[..]), ("the beginning", &b"the beginning"[..]));
+    assert_eq!(
+        (&*error.api_error().unwrap().message, &error.body().unwrap()[..]),
+        ("the beginning", &b"the beginning"[..])
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn further_members_of_an_error_are_kept() {
     let body = json!({"error": {"message": "m", "metadata": {"provider_name": "X"}}});
     let error = error_of(Reply::status(502).header("x-ratelimit-remaining-requests", "3").json(&body)).await;
-    assert_eq!(error.api().unwrap().extra.get("metadata").unwrap(), &json!({"provider_name": "X"}));
+    assert_eq!(error.api_error().unwrap().extra.get("metadata").unwrap(), &json!({"provider_name": "X"}));
     assert_eq!(error.headers().unwrap()["x-ratelimit-remaining-requests"], "3");
 }
 
 // ---- Predicates ----
 
 #[tokio::test(start_paused = true)]
-async fn predicates_tell_what_to_do() {
+async fn predicates_classify_errors() {
     // In this order: rate limited, auth, not found, context length, quota, retryable.
-    let cases: [(u16, Value, &str); 17] = [
+    let cases: [(u16, Value, &str); 19] = [
         (400, json!({"error": {"message": "m"}}), "------"),
         (401, json!({"error": {"message": "m", "code": "invalid_api_key"}}), "-a----"),
         (403, json!({"detail": "no"}), "-a----"),
         (404, json!({"error": "no such model"}), "--n---"),
         (400, json!({"error": {"message": "m", "code": "model_not_found"}}), "--n---"),
+        // LiteLLM
+        (400, json!({"error": {"message": "/chat/completions: Invalid model name passed in model=x"}}), "--n---"),
+        // llama.cpp
+        (
+            500,
+            json!({"error": {"message": "input is too large to process. increase the physical batch size"}}),
+            "---c--",
+        ),
         (408, json!(null), "-----r"),
         (409, json!(null), "-----r"),
         (429, json!({"error": {"message": "m", "code": "rate_limit_exceeded"}}), "r----r"),
@@ -573,7 +587,7 @@ fn flags(error: &Error) -> String {
         (error.is_rate_limited(), 'r'),
         (error.is_auth(), 'a'),
         (error.is_not_found(), 'n'),
-        (error.is_context_length(), 'c'),
+        (error.is_context_length_exceeded(), 'c'),
         (error.is_quota_exceeded(), 'q'),
         (error.is_retryable(), 'r'),
     ];
@@ -581,7 +595,7 @@ fn flags(error: &Error) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_too_long_is_told_in_the_words_of_all_servers() {
+async fn context_length_errors_of_all_servers_are_recognized() {
     let openai =
         json!({"error": {"message": "Too long.", "type": "invalid_request_error", "code": "context_length_exceeded"}});
     let llamacpp = json!({"error": {"code": 400, "message": "the request exceeds the available context size, try increasing it", "type": "exceed_context_size_error", "n_ctx": 512}});
@@ -600,11 +614,11 @@ async fn a_request_that_is_too_long_is_told_in_the_words_of_all_servers() {
     let flat = texts.iter().map(|text| json!({"object": "error", "message": text, "code": 400}));
     for body in [openai, llamacpp, gemini].into_iter().chain(flat) {
         let error = error_of(Reply::status(400).json(&body)).await;
-        assert!(error.is_context_length(), "{body}");
+        assert!(error.is_context_length_exceeded(), "{body}");
         assert_eq!(flags(&error), "---c--", "{body}");
     }
     for text in ["temperature must be at most 2", "max_tokens is too large", "the image is too long"] {
         let error = error_of(Reply::status(400).json(&json!({"error": {"message": text}}))).await;
-        assert!(!error.is_context_length(), "{text}");
+        assert!(!error.is_context_length_exceeded(), "{text}");
     }
 }

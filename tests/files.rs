@@ -1,4 +1,4 @@
-//! Files: uploads as forms, lists over pages, and what servers answer.
+//! Files: multipart uploads, paginated lists and responses.
 mod support;
 
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use openai_compatible::files::{File, FileListRequest, FileRequest, FileStatus, Purpose};
-use openai_compatible::{Client, ErrorKind, FileSource, Order, Page};
+use openai_compatible::{Client, ErrorKind, FileSource, Page, SortOrder};
 use serde_json::{Value, json};
 use support::{Folder, FormPart, Reply, Server, fixture_json};
 
@@ -23,11 +23,11 @@ fn file(id: &str) -> Value {
     json!({ "id": id, "object": "file", "bytes": 1, "created_at": 1, "filename": "a", "purpose": "batch" })
 }
 
-async fn taking_files() -> Server {
+async fn upload_server() -> Server {
     Server::start([Reply::ok_json(&file("file-1"))]).await
 }
 
-/// Bytes without a pattern that a mistake in order or length could hide behind.
+/// Pseudorandom bytes, so that errors in order or length are detected.
 fn random(length: usize) -> Bytes {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = || {
@@ -39,10 +39,10 @@ fn random(length: usize) -> Bytes {
     (0..length).map(|_| next()).collect()
 }
 
-// What goes out
+// Uploads
 
 #[tokio::test]
-async fn an_upload_has_the_parts_and_headers_of_the_official_clients() {
+async fn upload_matches_parts_and_headers_of_official_clients() {
     let vectors = fixture_json("vectors/requests.json");
     let mut compared = 0;
     for case in vectors["cases"].as_array().unwrap().iter().filter(|case| case["call"] == "files.create") {
@@ -53,7 +53,7 @@ async fn an_upload_has_the_parts_and_headers_of_the_official_clients() {
         if let Some(seconds) = args["expires_after"]["seconds"].as_u64() {
             request = request.expires_after(seconds);
         }
-        let server = taking_files().await;
+        let server = upload_server().await;
         client(&server).files().create(&request).await.unwrap();
 
         let sent = &server.requests()[0];
@@ -68,19 +68,19 @@ async fn an_upload_has_the_parts_and_headers_of_the_official_clients() {
                 content_type: part["content-type"].as_str().map(str::to_owned),
                 data: text(&part["data"]).into(),
             };
-            let place = parts.iter().position(|part| *part == wanted);
-            parts.remove(place.unwrap_or_else(|| panic!("{}: no {wanted:?} in {parts:?}", case["name"])));
+            let position = parts.iter().position(|part| *part == wanted);
+            parts.remove(position.unwrap_or_else(|| panic!("{}: no {wanted:?} in {parts:?}", case["name"])));
         }
-        assert_eq!(parts, [], "{}: parts that nobody asked for", case["name"]);
+        assert_eq!(parts, [], "{}: unexpected parts", case["name"]);
         compared += 1;
     }
     assert_eq!(compared, 2);
 }
 
 #[tokio::test]
-async fn a_file_on_disk_goes_under_its_base_name_with_the_type_of_its_ending() {
+async fn file_name_and_content_type_derive_from_the_path() {
     let folder = Folder::new();
-    let server = taking_files().await;
+    let server = upload_server().await;
     client(&server).files().upload(folder.write("größe.JSONL", "{}\n"), Purpose::Batch).await.unwrap();
 
     let sent = &server.requests()[0];
@@ -95,9 +95,9 @@ async fn a_file_on_disk_goes_under_its_base_name_with_the_type_of_its_ending() {
 }
 
 #[tokio::test]
-async fn name_and_type_of_a_file_can_be_set() {
+async fn file_name_and_content_type_can_be_set() {
     let source = FileSource::bytes("a.txt", "x").file_name("b\r\n\"c.bin").content_type("text/x-test");
-    let server = taking_files().await;
+    let server = upload_server().await;
     client(&server).files().upload(source, "ocr").await.unwrap();
 
     let parts = server.requests()[0].form();
@@ -107,12 +107,12 @@ async fn name_and_type_of_a_file_can_be_set() {
 }
 
 #[tokio::test]
-async fn extra_members_are_fields_of_the_form_and_win_over_typed_ones() {
+async fn extra_form_fields_override_typed_fields() {
     let request = FileRequest::new(FileSource::bytes("a", "x"), Purpose::Batch)
         .extra("purpose", "batch-api")
         .extra("tags", json!(["one", "two"]))
         .extra("options", json!({ "check": true, "depth": { "most": 3 }, "none": null }));
-    let server = taking_files().await;
+    let server = upload_server().await;
     client(&server).files().create(request).await.unwrap();
 
     let mut fields = server.requests()[0].form();
@@ -128,8 +128,8 @@ async fn extra_members_are_fields_of_the_form_and_win_over_typed_ones() {
 }
 
 #[tokio::test]
-async fn a_reader_of_unknown_length_is_sent_in_chunks() {
-    let server = taking_files().await;
+async fn reader_of_unknown_length_uses_chunked_encoding() {
+    let server = upload_server().await;
     let source = FileSource::reader("a.txt", io::Cursor::new("from a reader"));
     client(&server).files().upload(source, Purpose::UserData).await.unwrap();
 
@@ -139,8 +139,8 @@ async fn a_reader_of_unknown_length_is_sent_in_chunks() {
 }
 
 #[tokio::test]
-async fn a_reader_of_known_length_is_sent_with_it() {
-    let server = taking_files().await;
+async fn reader_of_known_length_sends_content_length() {
+    let server = upload_server().await;
     let source = FileSource::reader("a.txt", io::Cursor::new("from a reader, and more")).length(13);
     client(&server).files().upload(source, Purpose::UserData).await.unwrap();
 
@@ -150,18 +150,18 @@ async fn a_reader_of_known_length_is_sent_with_it() {
 }
 
 #[tokio::test]
-async fn an_empty_file_is_sent() {
-    let server = taking_files().await;
+async fn empty_file_is_uploaded() {
+    let server = upload_server().await;
     let folder = Folder::new();
     client(&server).files().upload(folder.write("empty", ""), Purpose::Batch).await.unwrap();
     assert_eq!(server.requests()[0].form()[1].data, "");
 }
 
 #[tokio::test]
-async fn a_mebibyte_goes_up_and_comes_down_unchanged() {
+async fn upload_and_download_preserve_the_content() {
     let content = random(1024 * KIB);
     let folder = Folder::new();
-    let up = taking_files().await;
+    let up = upload_server().await;
     client(&up).files().upload(folder.write("random", &content), Purpose::UserData).await.unwrap();
     let arrived = up.requests()[0].form()[1].data.clone();
     assert!(arrived == content, "the upload changed the content");
@@ -175,7 +175,7 @@ async fn a_mebibyte_goes_up_and_comes_down_unchanged() {
 
 // Retries
 
-async fn is_sent_again_unchanged(source: FileSource, content: &[u8]) {
+async fn assert_resent_unchanged(source: FileSource, content: &[u8]) {
     let server = Server::start([Reply::status(503), Reply::status(503), Reply::ok_json(&file("file-1"))]).await;
     let response = client(&server).files().upload(source, Purpose::Batch).with_response().await.unwrap();
 
@@ -186,40 +186,40 @@ async fn is_sent_again_unchanged(source: FileSource, content: &[u8]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_on_disk_is_sent_again_unchanged() {
+async fn file_on_disk_is_resent_unchanged() {
     let (folder, content) = (Folder::new(), random(300 * KIB));
-    is_sent_again_unchanged(FileSource::path(folder.write("a", &content)), &content).await;
+    assert_resent_unchanged(FileSource::path(folder.write("a", &content)), &content).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_are_sent_again_unchanged() {
+async fn bytes_are_resent_unchanged() {
     let content = random(300 * KIB);
-    is_sent_again_unchanged(FileSource::bytes("a", content.clone()), &content).await;
+    assert_resent_unchanged(FileSource::bytes("a", content.clone()), &content).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_opens_again_is_sent_again_unchanged() {
+async fn reader_fn_source_is_resent_unchanged() {
     let content = random(300 * KIB);
     let opened = Arc::new(AtomicUsize::new(0));
     let (count, shared) = (opened.clone(), content.clone());
-    let source = FileSource::reopen("a", move || {
+    let source = FileSource::reader_fn("a", move || {
         count.fetch_add(1, Ordering::Relaxed);
         let content = shared.clone();
         async move { Ok(io::Cursor::new(content)) }
     });
-    is_sent_again_unchanged(source, &content).await;
+    assert_resent_unchanged(source, &content).await;
     assert_eq!(opened.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_connection_is_a_reason_to_send_a_file_again() {
+async fn upload_is_retried_after_connection_reset() {
     let server = Server::start([Reply::status(200).reset_after(0), Reply::ok_json(&file("file-1"))]).await;
     client(&server).files().upload(FileSource::bytes("a", random(300 * KIB)), Purpose::Batch).await.unwrap();
     assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_one_shot_reader_is_not_retried() {
+async fn one_shot_reader_is_not_retried() {
     let server = Server::start([Reply::status(503), Reply::ok_json(&file("file-1"))]).await;
     let source = FileSource::reader("a", io::Cursor::new("once"));
     let error = client(&server).files().upload(source.clone(), Purpose::Batch).await.unwrap_err();
@@ -231,65 +231,65 @@ async fn a_one_shot_reader_is_not_retried() {
     assert_eq!(server.requests().len(), 1);
 }
 
-// Files that make trouble
+// Unreadable and changing files
 
 #[tokio::test]
-async fn a_file_that_cannot_be_opened_is_an_error_and_nothing_is_sent() {
+async fn unreadable_file_fails_before_sending() {
     let folder = Folder::new();
-    let server = taking_files().await;
+    let server = upload_server().await;
     for path in [folder.path().join("missing.jsonl"), folder.path().to_owned()] {
         let error = client(&server).files().upload(path.clone(), Purpose::Batch).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.kind(), ErrorKind::Io);
         let name = path.file_name().unwrap().to_string_lossy();
         assert!(error.to_string().contains(&*name), "{error} does not name the file");
     }
     assert_eq!(server.connections(), 0);
 }
 
-/// A source on disk whose first piece, once read, lets something happen to the file.
-fn disturbed(path: &std::path::Path, disturb: impl Fn(std::fs::File) + Send + Sync + 'static) -> FileSource {
+/// A source on disk whose file is modified after its first chunk was read.
+fn modified(path: &std::path::Path, modify: impl Fn(std::fs::File) + Send + Sync + 'static) -> FileSource {
     let open = path.to_owned();
     FileSource::path(path).on_progress(move |sent, _| {
         if sent == 256 * KIB as u64 {
-            disturb(std::fs::OpenOptions::new().append(true).open(&open).unwrap());
+            modify(std::fs::OpenOptions::new().append(true).open(&open).unwrap());
         }
     })
 }
 
 #[tokio::test]
-async fn a_file_that_grows_while_it_is_sent_goes_in_its_first_length() {
+async fn growing_file_is_sent_with_its_initial_length() {
     let (folder, content) = (Folder::new(), random(600 * KIB));
-    let source = disturbed(&folder.write("log", &content), |mut file| {
+    let source = modified(&folder.write("log", &content), |mut file| {
         io::Write::write_all(&mut file, b"one more line").unwrap();
     });
-    let server = taking_files().await;
+    let server = upload_server().await;
     client(&server).files().upload(source, Purpose::UserData).await.unwrap();
     assert!(server.requests()[0].form()[1].data == content);
 }
 
 #[tokio::test]
-async fn a_file_that_shrinks_while_it_is_sent_is_an_error_that_names_it() {
+async fn shrinking_file_error_names_the_file() {
     let folder = Folder::new();
-    let source = disturbed(&folder.write("log", random(600 * KIB)), |file| file.set_len(300 * KIB as u64).unwrap());
-    let server = taking_files().await;
+    let source = modified(&folder.write("log", random(600 * KIB)), |file| file.set_len(300 * KIB as u64).unwrap());
+    let server = upload_server().await;
     let error = client(&server).files().upload(source, Purpose::UserData).max_retries(0).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Transport);
-    let expected = "the file `log` cannot be read: it ended after 307200 of 614400 bytes";
+    assert_eq!(error.kind(), ErrorKind::Io);
+    let expected = "file error: failed to read `log`: file ended after 307200 of 614400 bytes";
     assert!(error.to_string().contains(expected), "{error}");
-    assert_eq!(server.requests().len(), 0, "half a request counts as none");
+    assert_eq!(server.requests().len(), 0, "a truncated request is not counted");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_shrank_is_sent_again_as_it_is_by_then() {
+async fn shrunk_file_is_resent_with_its_new_length() {
     let (folder, content) = (Folder::new(), random(600 * KIB));
-    let source = disturbed(&folder.write("log", &content), |file| file.set_len(300 * KIB as u64).unwrap());
-    let server = taking_files().await;
+    let source = modified(&folder.write("log", &content), |file| file.set_len(300 * KIB as u64).unwrap());
+    let server = upload_server().await;
     client(&server).files().upload(source, Purpose::UserData).await.unwrap();
     assert!(server.requests()[0].form()[1].data == content[..300 * KIB]);
 }
 
 #[tokio::test]
-async fn a_reader_that_fails_is_an_error_that_names_its_file() {
+async fn reader_error_names_the_file() {
     struct Broken;
     impl tokio::io::AsyncRead for Broken {
         fn poll_read(
@@ -300,9 +300,9 @@ async fn a_reader_that_fails_is_an_error_that_names_its_file() {
             std::task::Poll::Ready(Err(io::Error::other("the tape is torn")))
         }
     }
-    let server = taking_files().await;
+    let server = upload_server().await;
     let error = client(&server).files().upload(FileSource::reader("tape", Broken), "batch").await.unwrap_err();
-    assert!(error.to_string().contains("the file `tape` cannot be read: the tape is torn"), "{error}");
+    assert!(error.to_string().contains("file error: failed to read `tape`: the tape is torn"), "{error}");
 }
 
 // Progress
@@ -316,12 +316,12 @@ fn watched(source: FileSource) -> (FileSource, Steps) {
 }
 
 #[tokio::test]
-async fn progress_counts_up_to_the_length() {
+async fn upload_progress_counts_up_to_the_length() {
     let folder = Folder::new();
     let path = folder.write("a", random(600 * KIB));
     for source in [FileSource::path(&path), FileSource::bytes("a", random(600 * KIB))] {
         let (source, steps) = watched(source);
-        let server = taking_files().await;
+        let server = upload_server().await;
         client(&server).files().upload(source, Purpose::Batch).await.unwrap();
         let expected = [256, 512, 600].map(|kib| (kib * 1024, Some(600 * 1024)));
         assert_eq!(*steps.lock().unwrap(), expected);
@@ -329,25 +329,25 @@ async fn progress_counts_up_to_the_length() {
 }
 
 #[tokio::test]
-async fn progress_of_a_reader_knows_no_length() {
+async fn upload_progress_of_a_reader_has_no_length() {
     let (source, steps) = watched(FileSource::reader("a", io::Cursor::new(random(300 * KIB))));
-    let server = taking_files().await;
+    let server = upload_server().await;
     client(&server).files().upload(source, Purpose::Batch).await.unwrap();
     assert_eq!(*steps.lock().unwrap(), [(256 * 1024, None), (300 * 1024, None)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_of_a_retry_starts_again() {
+async fn upload_progress_restarts_on_retry() {
     let (source, steps) = watched(FileSource::bytes("a", "12345"));
     let server = Server::start([Reply::status(503), Reply::ok_json(&file("file-1"))]).await;
     client(&server).files().upload(source, Purpose::Batch).await.unwrap();
     assert_eq!(*steps.lock().unwrap(), [(5, Some(5)), (5, Some(5))]);
 }
 
-// Routes
+// Endpoints
 
 #[tokio::test]
-async fn the_routes_of_one_file() {
+async fn get_delete_and_content_use_their_endpoints() {
     let server = Server::start([
         Reply::ok_json(&file("file-1")),
         Reply::ok_json(&json!({ "id": "file-1", "object": "file", "deleted": true })),
@@ -370,15 +370,15 @@ async fn the_routes_of_one_file() {
 }
 
 #[tokio::test]
-async fn the_accept_header_of_a_download_can_be_replaced() {
+async fn accept_header_of_a_download_can_be_replaced() {
     let server = Server::start([Reply::status(200).body("x")]).await;
     client(&server).files().content("file-1").header("accept", "*/*").await.unwrap();
     assert_eq!(server.requests()[0].header("accept"), Some("*/*"));
 }
 
 #[tokio::test]
-async fn an_id_cannot_lead_to_another_route() {
-    let server = taking_files().await;
+async fn file_id_cannot_escape_its_path_segment() {
+    let server = upload_server().await;
     let files = client(&server).files();
     for id in ["", ".", ".."] {
         assert_eq!(files.get(id).await.unwrap_err().kind(), ErrorKind::Config);
@@ -412,9 +412,9 @@ fn targets(server: &Server) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_list_asks_for_what_is_set_and_no_more() {
+async fn list_query_contains_only_set_fields() {
     let server = three_pages().await;
-    let request = FileListRequest::new().purpose(Purpose::FineTune).after("x y").limit(2).order(Order::Asc);
+    let request = FileListRequest::new().purpose(Purpose::FineTune).after("x y").limit(2).order(SortOrder::Asc);
     let files = client(&server).files();
     files.list(request.extra("owner", "me")).await.unwrap();
     files.list(FileListRequest::new()).await.unwrap();
@@ -422,7 +422,7 @@ async fn a_list_asks_for_what_is_set_and_no_more() {
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_to_the_end() {
+async fn next_page_follows_cursors_to_the_last_page() {
     let server = three_pages().await;
     let first = client(&server).files().list(FileListRequest::new().limit(2).after("0")).await.unwrap();
     let second = first.next_page().await.unwrap().unwrap();
@@ -435,7 +435,7 @@ async fn pages_follow_each_other_to_the_end() {
 }
 
 #[tokio::test]
-async fn all_files_come_in_one_stream_with_the_options_of_the_first_call() {
+async fn page_stream_keeps_the_options_of_the_first_call() {
     let server = three_pages().await;
     let call = client(&server).files().list(FileListRequest::new().purpose("batch")).header("x-tenant", "7");
     let all: Vec<File> = call.await.unwrap().into_stream().try_collect().await.unwrap();
@@ -450,7 +450,7 @@ async fn all_files_come_in_one_stream_with_the_options_of_the_first_call() {
 }
 
 #[tokio::test]
-async fn a_stream_asks_for_a_page_when_it_is_needed() {
+async fn page_stream_fetches_pages_on_demand() {
     let server = three_pages().await;
     let first = client(&server).files().list(FileListRequest::new()).await.unwrap();
     let mut files = std::pin::pin!(first.into_stream());
@@ -462,7 +462,7 @@ async fn a_stream_asks_for_a_page_when_it_is_needed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_page_is_retried_and_its_failure_ends_the_stream() {
+async fn page_stream_retries_pages_and_ends_on_failure() {
     let server = Server::start([page(&["a"], true), Reply::status(503), page(&["b"], true), Reply::status(404)]).await;
     let first = client(&server).files().list(FileListRequest::new()).await.unwrap();
     let mut files = std::pin::pin!(first.into_stream());
@@ -473,8 +473,8 @@ async fn a_later_page_is_retried_and_its_failure_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn a_server_that_repeats_its_cursor_is_an_error_and_no_loop() {
-    // The first one ignores the cursor; the second one goes in a circle.
+async fn repeated_cursor_is_an_error_instead_of_a_loop() {
+    // The first server ignores the cursor; the second returns to its first page.
     for pages in [vec![page(&["a"], true)], vec![page(&["a"], true), page(&["b"], true), page(&["a"], true)]] {
         let (server, count) = (Server::start(pages.clone()).await, pages.len().max(2));
         let first = client(&server).files().list(FileListRequest::new()).await.unwrap();
@@ -485,12 +485,12 @@ async fn a_server_that_repeats_its_cursor_is_an_error_and_no_loop() {
 }
 
 #[tokio::test]
-async fn a_list_without_has_more_ends_where_nothing_new_comes() {
-    let whole = Reply::ok_json(&json!({ "data": [file("a"), file("b")] }));
+async fn list_without_has_more_ends_after_last_new_item() {
+    let plain = Reply::ok_json(&json!({ "data": [file("a"), file("b")] }));
     let with_last = Reply::ok_json(&json!({ "data": [file("a"), file("b")], "last_id": "b" }));
     let bare = Reply::ok_json(&json!([file("a"), file("b")]));
-    for (reply, requests) in [(whole, 1), (with_last, 2), (bare, 1)] {
-        let server = Server::start([reply]).await;
+    for (response, requests) in [(plain, 1), (with_last, 2), (bare, 1)] {
+        let server = Server::start([response]).await;
         let first = client(&server).files().list(FileListRequest::new()).await.unwrap();
         let all: Vec<File> = first.into_stream().try_collect().await.unwrap();
         assert_eq!(ids(&all), ["a", "b"]);
@@ -499,7 +499,7 @@ async fn a_list_without_has_more_ends_where_nothing_new_comes() {
 }
 
 #[tokio::test]
-async fn a_list_without_last_id_goes_on_behind_its_last_file() {
+async fn list_without_last_id_continues_after_its_last_file() {
     let first = Reply::ok_json(&json!({ "data": [file("a"), file("b")], "has_more": true }));
     let server = Server::start([first, page(&["c"], false)]).await;
     let first = client(&server).files().list(FileListRequest::new()).await.unwrap();
@@ -509,7 +509,7 @@ async fn a_list_without_last_id_goes_on_behind_its_last_file() {
 }
 
 #[tokio::test]
-async fn an_empty_list_has_no_next_page_whatever_it_says() {
+async fn empty_list_has_no_next_page() {
     for body in [json!({ "data": [], "has_more": true, "last_id": "x" }), json!({ "data": null }), json!([])] {
         let server = Server::start([Reply::ok_json(&body)]).await;
         let page: Page<File> = client(&server).files().list(FileListRequest::new()).await.unwrap();
@@ -517,16 +517,16 @@ async fn an_empty_list_has_no_next_page_whatever_it_says() {
     }
 }
 
-// What comes back
+// Responses
 
 #[tokio::test]
-async fn every_member_of_a_file_is_read_and_written_back() {
-    let whole = json!({
+async fn every_file_field_round_trips() {
+    let complete = json!({
         "id": "file-1", "object": "file", "bytes": 5_000_000_000_u64, "created_at": 1_700_000_000,
         "expires_at": 1_700_003_600, "filename": "a.jsonl", "purpose": "fine-tune-results", "status": "error",
         "status_details": "line 3",
     });
-    let server = Server::start([Reply::ok_json(&whole)]).await;
+    let server = Server::start([Reply::ok_json(&complete)]).await;
     let file = client(&server).files().get("file-1").await.unwrap();
     assert_eq!(file.bytes, Some(5_000_000_000));
     assert_eq!(file.created_at, Some(1_700_000_000));
@@ -536,11 +536,11 @@ async fn every_member_of_a_file_is_read_and_written_back() {
     assert_eq!(file.status, Some(FileStatus::Error));
     assert_eq!(file.status_details.as_deref(), Some("line 3"));
     assert!(file.extra.is_empty());
-    assert_eq!(serde_json::to_value(&file).unwrap(), whole);
+    assert_eq!(serde_json::to_value(&file).unwrap(), complete);
 }
 
 #[test]
-fn files_of_other_servers_are_read() {
+fn files_of_other_servers_decode() {
     let groq: File = serde_json::from_value(json!({ "id": "file_1" })).unwrap();
     assert_eq!((groq.bytes, groq.purpose, groq.status), (None, None, None));
 
@@ -564,48 +564,48 @@ fn files_of_other_servers_are_read() {
 }
 
 #[tokio::test]
-async fn a_reply_without_an_id_is_an_error() {
-    let refusal = Reply::ok_json(&json!({ "error": { "message": "no room", "code": "full" } }));
-    let server = Server::start([refusal, Reply::ok_json(&json!({ "ok": true }))]).await;
+async fn response_without_id_is_an_error() {
+    let error = Reply::ok_json(&json!({ "error": { "message": "no room", "code": "full" } }));
+    let server = Server::start([error, Reply::ok_json(&json!({ "ok": true }))]).await;
     let files = client(&server).files();
     let error = files.get("file-1").await.unwrap_err();
-    assert_eq!((error.kind(), error.api().unwrap().message.as_str()), (ErrorKind::Api, "no room"));
+    assert_eq!((error.kind(), error.api_error().unwrap().message.as_str()), (ErrorKind::Api, "no room"));
     assert_eq!(files.get("file-1").await.unwrap_err().kind(), ErrorKind::Decode);
 }
 
 #[tokio::test]
-async fn a_file_deleted_without_a_word_is_deleted() {
+async fn delete_with_empty_response_succeeds() {
     let server = Server::start([Reply::status(204)]).await;
     assert!(client(&server).files().delete("file-1").await.unwrap().deleted);
 }
 
 #[tokio::test]
-async fn a_refused_upload_tells_why() {
+async fn rejected_upload_error_names_the_parameter() {
     let error =
         json!({ "error": { "message": "Invalid purpose", "type": "invalid_request_error", "param": "purpose" } });
     let server = Server::start([Reply::status(400).json(&error)]).await;
     let error = client(&server).files().upload(FileSource::bytes("a", "x"), "nonsense").await.unwrap_err();
-    assert_eq!(error.api().unwrap().param.as_deref(), Some("purpose"));
+    assert_eq!(error.api_error().unwrap().param.as_deref(), Some("purpose"));
 }
 
 // Requests as data
 
 #[test]
-fn a_request_can_be_kept_and_read_again() {
+fn file_request_round_trips_through_serde() {
     let request = FileRequest::new(FileSource::bytes("a.txt", "content"), Purpose::Vision).expires_after(7200);
-    let kept = serde_json::to_string(&request).unwrap();
-    assert_eq!(serde_json::from_str::<FileRequest>(&kept).unwrap(), request);
+    let json = serde_json::to_string(&request).unwrap();
+    assert_eq!(serde_json::from_str::<FileRequest>(&json).unwrap(), request);
 }
 
 #[test]
-fn what_an_upload_shows_of_itself_leaves_the_content_out() {
+fn file_request_debug_output_omits_the_content() {
     let request = FileRequest::new(FileSource::bytes("a.txt", "a secret"), Purpose::Vision);
     assert!(!format!("{request:?}").contains("secret"));
 }
 
 #[test]
-fn purposes_are_known_words_or_any_other() {
-    let words = [
+fn purpose_accepts_known_and_unknown_values() {
+    let known = [
         "assistants",
         "assistants_output",
         "batch",
@@ -616,15 +616,15 @@ fn purposes_are_known_words_or_any_other() {
         "user_data",
         "evals",
     ];
-    for word in words {
-        assert!(!matches!(Purpose::from(word), Purpose::Other(_)), "{word}");
-        assert_eq!(Purpose::from(word).as_str(), word);
+    for value in known {
+        assert!(!matches!(Purpose::from(value), Purpose::Other(_)), "{value}");
+        assert_eq!(Purpose::from(value).as_str(), value);
     }
     assert_eq!(Purpose::from("batch-api").to_string(), "batch-api");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_gets_no_answer_times_out() {
+async fn upload_without_response_times_out() {
     let server = Server::start([Reply::status(200).hang_before_headers()]).await;
     let call = client(&server).files().upload(FileSource::bytes("a", "x"), Purpose::Batch);
     let error = call.timeout(Duration::from_secs(7)).max_retries(0).await.unwrap_err();

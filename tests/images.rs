@@ -1,4 +1,4 @@
-//! Images: bodies and forms on the wire, replies, events, files on disk.
+//! Images: JSON and multipart requests, responses, events, files on disk.
 
 mod support;
 
@@ -26,7 +26,7 @@ fn events(events: &[Value]) -> String {
     events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect()
 }
 
-/// All items of a stream, and the error that ended it.
+/// Collects the items of a stream and the error that ended it.
 async fn drain(mut stream: EventStream<ImageEvent>) -> (Vec<ImageEvent>, Option<openai_compatible::Error>) {
     let mut items = Vec::new();
     loop {
@@ -39,7 +39,7 @@ async fn drain(mut stream: EventStream<ImageEvent>) -> (Vec<ImageEvent>, Option<
 }
 
 #[tokio::test]
-async fn a_generation_sends_what_is_set_and_nothing_else() {
+async fn generation_sends_only_the_fields_that_are_set() {
     let server = Server::start([one_image()]).await;
     let images = client(&server).images();
     images.generate(ImageRequest::new("m", "A cat.").extra("stream", true)).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_generation_sends_what_is_set_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_model_may_be_left_out_but_not_be_empty() {
+async fn model_may_be_omitted_but_not_empty() {
     let server = Server::start([one_image()]).await;
     let images = client(&server).images();
     let mut request = ImageRequest::new("", "A cat.");
@@ -82,7 +82,7 @@ async fn a_model_may_be_left_out_but_not_be_empty() {
 }
 
 #[tokio::test]
-async fn an_edit_of_one_file_names_its_part_image() {
+async fn edit_of_one_file_names_its_part_image() {
     let server = Server::start([one_image()]).await;
     let request = ImageEditRequest::new("m", "A hat.", [png("cat.png")]).mask(png("mask.png")).extra("stream", true);
     client(&server).images().edit(&request).await.unwrap();
@@ -101,7 +101,7 @@ async fn an_edit_of_one_file_names_its_part_image() {
 }
 
 #[tokio::test]
-async fn an_edit_of_several_files_names_each_part_with_brackets() {
+async fn edit_of_several_files_names_parts_with_brackets() {
     let server = Server::start([one_image()]).await;
     let request = ImageEditRequest::new("m", "Together.", [png("a.png"), png("b.png")])
         .background(Background::Opaque)
@@ -137,7 +137,7 @@ async fn an_edit_of_several_files_names_each_part_with_brackets() {
 }
 
 #[tokio::test]
-async fn an_edit_of_images_by_id_or_address_is_json() {
+async fn edit_of_images_by_id_or_url_is_json() {
     let server = Server::start([one_image()]).await;
     let images = [ImageInput::file_id("file-1"), ImageInput::url("https://example.com/a.png")];
     let request = ImageEditRequest::new("m", "A hat.", images).mask(ImageInput::file_id("file-2")).moderation("low");
@@ -152,7 +152,7 @@ async fn an_edit_of_images_by_id_or_address_is_json() {
 }
 
 #[tokio::test]
-async fn an_edit_of_files_and_addresses_at_once_is_refused_before_anything_is_sent() {
+async fn edit_of_mixed_files_and_references_fails_before_sending() {
     let server = Server::start([one_image()]).await;
     let request = ImageEditRequest::new("m", "A hat.", [png("a.png")]).mask(ImageInput::file_id("file-2"));
     let error = client(&server).images().edit(&request).await.unwrap_err();
@@ -160,7 +160,7 @@ async fn an_edit_of_files_and_addresses_at_once_is_refused_before_anything_is_se
 }
 
 #[tokio::test]
-async fn a_variation_is_a_form_with_one_image() {
+async fn variation_is_a_form_with_one_image() {
     let server =
         Server::start([Reply::ok_json(&json!({ "created": 1, "data": [{ "url": "https://x.test/1" }] }))]).await;
     let request = ImageVariationRequest::new("dall-e-2", png("cat.png"))
@@ -184,18 +184,18 @@ async fn a_variation_is_a_form_with_one_image() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_edit_is_sent_again_whole_after_a_503() {
+async fn edit_is_resent_completely_after_status_503() {
     let server = Server::start([Reply::status(503), one_image()]).await;
     let request = ImageEditRequest::new("m", "A hat.", [png("cat.png")]);
-    let reply = client(&server).images().edit(&request).with_response().await.unwrap();
-    assert_eq!(reply.attempts(), 2);
+    let response = client(&server).images().edit(&request).with_response().await.unwrap();
+    assert_eq!(response.attempts(), 2);
     let requests = server.requests();
     assert_eq!(requests[0].form_fields(), pairs(&[("model", "m"), ("prompt", "A hat."), ("image", "PNG")]));
     assert_eq!(requests[1].form_fields(), requests[0].form_fields());
 }
 
 #[tokio::test]
-async fn a_reply_tells_how_the_images_were_made() {
+async fn images_response_exposes_settings_and_usage() {
     let server = Server::start([Reply::ok_json(&json!({
         "created": 1_713_833_628, "background": "transparent", "output_format": "png", "size": "1024x1536", "quality": "high",
         "data": [{ "b64_json": "UE5H", "revised_prompt": "A grey cat." }],
@@ -219,9 +219,9 @@ async fn a_reply_tells_how_the_images_were_made() {
 }
 
 #[tokio::test]
-async fn a_reply_needs_images_or_the_moment_of_their_creation() {
-    let replies = [json!({ "created": 1 }), json!({ "created": 1, "error": { "message": "full" } }), json!({})];
-    let server = Server::start(replies.iter().map(Reply::ok_json)).await;
+async fn images_response_requires_data_or_created() {
+    let bodies = [json!({ "created": 1 }), json!({ "created": 1, "error": { "message": "full" } }), json!({})];
+    let server = Server::start(bodies.iter().map(Reply::ok_json)).await;
     let images = client(&server).images();
     assert_eq!(images.generate(ImageRequest::new("m", "A cat.")).await.unwrap().data, []);
     for kind in [ErrorKind::Api, ErrorKind::Decode] {
@@ -230,9 +230,9 @@ async fn a_reply_needs_images_or_the_moment_of_their_creation() {
 }
 
 #[tokio::test]
-async fn replies_of_other_servers_are_read() {
+async fn images_responses_of_other_servers_decode() {
     let server = Server::start([
-        // xAI, an image held back
+        // xAI, a withheld image
         Reply::ok_json(&json!({ "data": [{ "b64_json": null, "url": null, "respect_moderation": false }],
             "usage": { "cost_in_usd_ticks": 700_000_000_000_u64 } })),
         // Together, LocalAI
@@ -244,33 +244,33 @@ async fn replies_of_other_servers_are_read() {
     let client = client(&server);
     let request = ImageRequest::new("m", "A cat.");
 
-    let held_back = client.images().generate(&request).await.unwrap();
-    assert_eq!((held_back.created, held_back.data.len()), (None, 1));
-    assert_eq!((&held_back.data[0].b64_json, &held_back.data[0].url), (&None, &None));
-    assert_eq!(held_back.usage.unwrap().extra.get("cost_in_usd_ticks"), Some(&json!(700_000_000_000_u64)));
+    let withheld = client.images().generate(&request).await.unwrap();
+    assert_eq!((withheld.created, withheld.data.len()), (None, 1));
+    assert_eq!((&withheld.data[0].b64_json, &withheld.data[0].url), (&None, &None));
+    assert_eq!(withheld.usage.unwrap().extra.get("cost_in_usd_ticks"), Some(&json!(700_000_000_000_u64)));
 
-    let by_address = client.images().generate(&request).await.unwrap();
-    assert_eq!(by_address.quality, Some(Quality::Other("ultra".into())));
-    assert_eq!(by_address.data[0].url.as_deref(), Some("https://x.test/1"));
-    assert_eq!(by_address.data[0].extra.get("index"), Some(&json!(0)));
+    let by_url = client.images().generate(&request).await.unwrap();
+    assert_eq!(by_url.quality, Some(Quality::Other("ultra".into())));
+    assert_eq!(by_url.data[0].url.as_deref(), Some("https://x.test/1"));
+    assert_eq!(by_url.data[0].extra.get("index"), Some(&json!(0)));
 
     let error = client.images().generate(&request).await.unwrap_err();
-    assert_eq!((error.kind(), error.api().unwrap().message.as_str()), (ErrorKind::Api, "no such size"));
+    assert_eq!((error.kind(), error.api_error().unwrap().message.as_str()), (ErrorKind::Api, "no such size"));
 }
 
 #[tokio::test]
-async fn an_image_is_saved_whole_or_not_at_all() {
+async fn image_is_saved_completely_or_not_at_all() {
     let folder = std::env::temp_dir().join(format!("openai-compatible-images-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("cat.png");
     let image = |members: Value| serde_json::from_value::<Image>(members).unwrap();
 
     assert_eq!(image(json!({ "b64_json": "UE5H" })).save_to(&path).await.unwrap(), 3);
-    let no_base64 = image(json!({ "b64_json": "%%%" })).save_to(&path).await.unwrap_err();
-    let by_address = image(json!({ "url": "https://x.test/1" })).save_to(&path).await.unwrap_err();
-    assert_eq!((no_base64.kind(), by_address.kind()), (ErrorKind::Decode, ErrorKind::Decode));
+    let invalid = image(json!({ "b64_json": "%%%" })).save_to(&path).await.unwrap_err();
+    let by_url = image(json!({ "url": "https://x.test/1" })).save_to(&path).await.unwrap_err();
+    assert_eq!((invalid.kind(), by_url.kind()), (ErrorKind::Decode, ErrorKind::Decode));
     let no_folder = image(json!({ "b64_json": "UE5H" })).save_to(folder.join("no/cat.png")).await.unwrap_err();
-    assert_eq!(no_folder.kind(), ErrorKind::Config);
+    assert_eq!(no_folder.kind(), ErrorKind::Io);
 
     assert_eq!(std::fs::read(&path).unwrap(), b"PNG");
     let names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -279,7 +279,7 @@ async fn an_image_is_saved_whole_or_not_at_all() {
 }
 
 #[test]
-fn base64_is_read_without_padding_and_out_of_data_urls() {
+fn base64_decodes_without_padding_and_from_data_urls() {
     for base64 in ["UE5HIQ==", "UE5HIQ", "data:image/png;base64,UE5HIQ=="] {
         let image: Image = serde_json::from_value(json!({ "b64_json": base64 })).unwrap();
         assert_eq!(image.bytes().unwrap(), "PNG!", "{base64}");
@@ -287,7 +287,7 @@ fn base64_is_read_without_padding_and_out_of_data_urls() {
 }
 
 #[tokio::test]
-async fn a_streamed_generation_brings_previews_and_the_image() {
+async fn generation_stream_yields_previews_and_the_image() {
     let server = Server::start([Reply::sse(&events(&[
         json!({ "type": "image_generation.partial_image", "b64_json": "UA==", "created_at": 1, "size": "1024x1024",
             "quality": "high", "background": "opaque", "output_format": "png", "partial_image_index": 0 }),
@@ -317,7 +317,7 @@ async fn a_streamed_generation_brings_previews_and_the_image() {
 }
 
 #[tokio::test]
-async fn a_streamed_edit_is_asked_for_by_form_and_by_json() {
+async fn streamed_edit_is_sent_as_form_or_json() {
     let done = events(&[json!({ "type": "image_edit.completed", "b64_json": "UE5H" })]);
     let server = Server::start([Reply::sse(&done)]).await;
     let images = client(&server).images();
@@ -336,7 +336,7 @@ async fn a_streamed_edit_is_asked_for_by_form_and_by_json() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_or_fails_is_an_error() {
+async fn truncated_or_failed_image_stream_is_an_error() {
     let preview =
         events(&[json!({ "type": "image_edit.partial_image", "b64_json": "UA==", "partial_image_index": 0 })]);
     let failed = preview.clone() + &events(&[json!({ "type": "error", "error": { "message": "boom", "code": "x" } })]);
@@ -346,11 +346,11 @@ async fn a_stream_that_is_cut_or_fails_is_an_error() {
     let (items, error) = drain(images.generate_stream(&request).await.unwrap()).await;
     assert_eq!((items.len(), error.unwrap().kind()), (1, ErrorKind::Stream));
     let (items, error) = drain(images.generate_stream(&request).await.unwrap()).await;
-    assert_eq!((items.len(), error.unwrap().api().unwrap().message.as_str()), (1, "boom"));
+    assert_eq!((items.len(), error.unwrap().api_error().unwrap().message.as_str()), (1, "boom"));
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_stream_gives_one_event() {
+async fn json_response_becomes_a_single_image_event() {
     let server = Server::start([
         Reply::ok_json(&json!({ "created": 5, "size": "512x512", "data": [{ "url": "https://x.test/1" }] })),
         one_image(),
@@ -368,11 +368,32 @@ async fn a_server_that_does_not_stream_gives_one_event() {
 }
 
 #[test]
-fn requests_are_plain_data() {
+fn image_requests_round_trip_through_serde() {
     let request = ImageEditRequest::new("m", "A hat.", [FileSource::path("cat.png")]).n(2).extra("seed", 7);
     let written = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<ImageEditRequest>(&written).unwrap(), request);
     let request = ImageRequest::new("m", "A cat.").quality("ultra").extra("steps", 20);
     let written = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<ImageRequest>(&written).unwrap(), request);
+}
+
+#[tokio::test]
+async fn image_without_extension_is_sent_with_the_type_of_its_content() {
+    let folder = support::Folder::new();
+    for (start, media_type) in [
+        (b"\x89PNG\r\n\x1a\n".as_slice(), "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (b"something else", "application/octet-stream"),
+    ] {
+        let path = folder.path().join("upload");
+        std::fs::write(&path, start).unwrap();
+        for source in [FileSource::path(&path), FileSource::bytes("upload", start.to_vec())] {
+            let server = Server::start([Reply::ok_json(&json!({ "data": [] , "created": 1 }))]).await;
+            let client = Client::builder().base_url(server.base_url()).build().unwrap();
+            client.images().edit(ImageEditRequest::new("m", "A hat.", [source])).await.unwrap();
+            let body = String::from_utf8_lossy(&server.requests()[0].body).into_owned();
+            assert!(body.contains(&format!("Content-Type: {media_type}\r\n")), "{body}");
+        }
+    }
 }

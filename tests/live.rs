@@ -28,7 +28,7 @@ fn weather() -> Tool {
 
 #[tokio::test]
 #[ignore = "needs a server: scripts/with-local-model"]
-async fn a_plain_request_is_answered() {
+async fn create_returns_a_completion() {
     let reply = client().chat().create(ask("Say hello.")).with_response().await.unwrap();
     assert!(!reply.text().is_empty());
     assert_eq!(reply.status(), 200);
@@ -170,7 +170,7 @@ async fn a_wrong_key_is_refused_without_showing_it() {
 async fn a_prompt_over_the_context_is_named_as_such() {
     let error = client().chat().create(ask(&"word ".repeat(20_000))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Api);
-    assert!(error.is_context_length(), "{error}");
+    assert!(error.is_context_length_exceeded(), "{error}");
     assert!(!error.is_retryable());
 }
 
@@ -215,4 +215,11 @@ async fn streams_that_follow_each_other_do_not_meet_a_closed_connection() {
 async fn what_a_server_does_not_know_can_be_asked_raw() {
     let models: Value = client().get("models").await.unwrap();
     assert_eq!(models["data"][0]["id"], json!(model()));
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-local-model"]
+async fn context_window_of_the_model_is_known() {
+    let window = client().models().list().await.unwrap().data[0].context_window().unwrap();
+    assert!((512..=8192).contains(&window), "{window}");
 }

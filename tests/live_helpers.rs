@@ -49,7 +49,7 @@ async fn a_run_of_tools_goes_to_the_model_and_back() {
     let told =
         run.messages.iter().any(|message| matches!(message, Message::Tool(_)) && message.text().contains("rain"));
     assert!(told, "{:?}", run.messages);
-    let last = run.reply.usage.unwrap().total_tokens;
+    let last = run.completion.usage.unwrap().total_tokens;
     assert!(run.usage.unwrap().total_tokens > last, "the first round counts, too");
 }
 
@@ -79,7 +79,7 @@ async fn a_streamed_run_of_tools_shows_its_text() {
 #[ignore = "needs a server: scripts/with-local-model"]
 async fn an_answer_comes_as_a_type() {
     #[derive(Debug, Deserialize)]
-    struct Verdict {
+    struct Support {
         answer: String,
         points: u8,
     }
@@ -87,10 +87,10 @@ async fn an_answer_comes_as_a_type() {
         "answer": {"type": "string", "enum": ["yes", "no"]},
         "points": {"type": "integer", "enum": [1, 2]},
     }});
-    let format = ResponseFormat::json_schema("verdict", strict_schema(schema).unwrap());
-    let verdict: Verdict =
+    let format = ResponseFormat::json_schema("support", strict_schema(schema).unwrap());
+    let support: Support =
         client().chat().create(ask("Is water wet?").response_format(format)).await.unwrap().parse().unwrap();
-    assert!(["yes", "no"].contains(&&*verdict.answer) && [1, 2].contains(&verdict.points), "{verdict:?}");
+    assert!(["yes", "no"].contains(&&*support.answer) && [1, 2].contains(&support.points), "{support:?}");
 }
 
 #[cfg(feature = "schemars")]

@@ -2,6 +2,7 @@
 
 mod support;
 
+use openai_compatible::models::Model;
 use openai_compatible::{Client, ErrorKind};
 use serde_json::json;
 use support::{Reply, Server, fixture};
@@ -152,13 +153,34 @@ async fn a_model_that_is_not_there_is_not_found() {
     let error = client.models().get("x").await.unwrap_err();
 
     assert!(error.is_not_found());
-    assert_eq!(error.api().unwrap().code.as_deref(), Some("model_not_found"));
+    assert_eq!(error.api_error().unwrap().code.as_deref(), Some("model_not_found"));
 }
 
 #[tokio::test]
-async fn an_error_with_status_200_is_no_model() {
+async fn error_with_status_200_is_not_a_model() {
     let (_server, client) = serving(Reply::ok_json(&json!({ "error": "no such endpoint" }))).await;
 
     assert_eq!(client.models().get("x").await.unwrap_err().kind(), ErrorKind::Api);
     assert_eq!(client.models().list().await.unwrap_err().kind(), ErrorKind::Api);
+}
+
+#[test]
+fn context_window_is_found_under_the_names_of_all_servers() {
+    for (fields, expected) in [
+        (json!({"context_length": 131_072}), Some(131_072)),
+        (json!({"max_model_len": 32_768}), Some(32_768)),
+        (json!({"context_window": 8192}), Some(8192)),
+        (json!({"max_context_length": "4096"}), Some(4096)),
+        (json!({"meta": {"n_ctx_train": 2048, "n_params": 1}}), Some(2048)),
+        (json!({"context_length": null, "top_provider": {"context_length": 65_536}}), Some(65_536)),
+        (json!({"context_length": 0, "max_model_len": 512}), Some(512)),
+        (json!({"context_length": -1}), None),
+        (json!({"context_length": {"in": 1}}), None),
+        (json!({}), None),
+    ] {
+        let mut model = fields.clone();
+        model["id"] = json!("m");
+        let model: Model = serde_json::from_value(model).unwrap();
+        assert_eq!(model.context_window(), expected, "{fields}");
+    }
 }

@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::{Client, ErrorKind, KeyUse, Provider};
+use openai_compatible::testing::{self, MockService};
+use openai_compatible::{AuthScheme, Client, ClientBuilder, ErrorKind, Provider};
 use serde_json::{Value, json};
 
 mod support;
@@ -13,10 +14,10 @@ use support::{Reply, Server};
 fn every_preset_has_a_name_that_finds_it_and_a_base_url() {
     for &provider in Provider::ALL {
         assert_eq!(provider.name().parse::<Provider>().unwrap(), provider);
-        assert_eq!(provider.title().to_uppercase().parse::<Provider>().unwrap(), provider);
+        assert_eq!(provider.display_name().to_uppercase().parse::<Provider>().unwrap(), provider);
         let url = provider.base_url().replace("{resource}", "mine");
         assert!(Client::builder().base_url(url).build().is_ok(), "{provider}");
-        assert_eq!(provider.key_use() == KeyUse::None, provider == Provider::Ollama, "{provider}");
+        assert_eq!(provider.auth_scheme() == AuthScheme::None, provider == Provider::Ollama, "{provider}");
     }
     assert_eq!("LM-Studio".parse::<Provider>().unwrap(), Provider::LmStudio);
     let error = "no such".parse::<Provider>().unwrap_err();
@@ -31,18 +32,18 @@ fn presets_agree_with_the_list_of_providers() {
         let provider: Provider = entry["name"].as_str().unwrap().parse().unwrap();
         assert_eq!(provider.base_url(), entry["base_url"], "{provider}");
         for key in entry["key_env"].as_array().unwrap() {
-            assert!(provider.key_variables().contains(&key.as_str().unwrap()), "{provider}: {key}");
+            assert!(provider.api_key_env_vars().contains(&key.as_str().unwrap()), "{provider}: {key}");
         }
         if let Some(variable) = entry["base_url_env"].as_str() {
-            assert_eq!(provider.base_url_variable(), Some(variable), "{provider}");
+            assert_eq!(provider.base_url_env_var(), Some(variable), "{provider}");
         }
-        let key_use = match entry["auth"].as_str().unwrap() {
-            "none" => KeyUse::None,
-            "optional-bearer" => KeyUse::Optional,
-            "api-key" => KeyUse::ApiKey,
-            _ => KeyUse::Bearer,
+        let auth_scheme = match entry["auth"].as_str().unwrap() {
+            "none" => AuthScheme::None,
+            "optional-bearer" => AuthScheme::OptionalBearer,
+            "api-key" => AuthScheme::ApiKeyHeader,
+            _ => AuthScheme::Bearer,
         };
-        assert_eq!(provider.key_use(), key_use, "{provider}");
+        assert_eq!(provider.auth_scheme(), auth_scheme, "{provider}");
     }
 }
 
@@ -148,4 +149,42 @@ async fn an_entra_token_travels_as_a_bearer() {
     let builder = Client::builder().azure(server.url()).entra_token_provider(|| async { Ok("tok".to_owned()) });
     let (_, key, bearer) = sent_by(builder, &server).await;
     assert_eq!((key, bearer.as_deref()), (None, Some("Bearer tok")));
+}
+
+#[tokio::test]
+async fn preset_takes_a_key_of_ones_own_wherever_it_is_set() {
+    let builders = [
+        ClientBuilder::for_provider(Provider::Cerebras).api_key("mine"),
+        Client::builder().api_key("mine").provider(Provider::Cerebras),
+        Client::builder().provider(Provider::Cerebras).header("authorization", "Bearer mine"),
+    ];
+    for builder in builders {
+        let replies = MockService::new([testing::json(200, json!({"data": []}))]);
+        let client = builder.http_service(replies.clone()).build().unwrap();
+        client.models().list().await.unwrap();
+        assert_eq!(replies.requests()[0].header("authorization"), Some("Bearer mine"));
+    }
+}
+
+#[test]
+fn missing_key_or_address_is_an_error_of_build() {
+    let error = |builder: ClientBuilder| match builder.build() {
+        Ok(client) => panic!("built for {}", client.base_url()),
+        Err(error) => error.to_string(),
+    };
+    assert!(error(Client::builder().provider(Provider::Cerebras)).contains("set CEREBRAS_API_KEY, or call `api_key`"));
+    assert!(error(Client::builder().azure("https://r.openai.azure.com")).contains("AZURE_OPENAI_API_KEY"));
+    assert!(error(Client::builder().provider(Provider::Azure).api_key("k")).contains("AZURE_OPENAI_ENDPOINT"));
+    let classic = Client::builder().provider(Provider::AzureClassic).api_key("k");
+    assert!(error(classic).contains("AZURE_OPENAI_ENDPOINT"));
+    assert!(error(Client::builder()).contains("`api_key` for api.openai.com, or `base_url`"));
+    // No key is needed.
+    Client::builder().provider(Provider::Ollama).build().unwrap();
+    Client::builder().base_url("http://localhost:8000/v1").build().unwrap();
+    Client::builder().provider(Provider::Cerebras).base_url("http://proxy.invalid/v1").build().unwrap();
+    Client::builder()
+        .azure("https://r.openai.azure.com")
+        .entra_token_provider(|| async { Ok("t".into()) })
+        .build()
+        .unwrap();
 }

@@ -391,5 +391,5 @@ fn a_decoder_shows_sizes_and_no_content_and_its_error_the_limit() {
     assert_eq!(decoder.next_event(), Ok(None));
     assert_eq!(format!("{decoder:?}"), "Decoder { event_size: 12, limit: 12, .. }");
     decoder.push(Bytes::from_static(b"s"));
-    assert_eq!(decoder.next_event().unwrap_err().to_string(), "server-sent event is larger than 12 bytes");
+    assert_eq!(decoder.next_event().unwrap_err().to_string(), "server-sent event exceeds the limit of 12 bytes");
 }

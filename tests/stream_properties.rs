@@ -154,7 +154,7 @@ fn a_random_completion_cut_at_random_comes_back_whole() {
     for seed in 0..3000 {
         let (whole, chunks) = completion(&mut Rng::with_seed(seed));
         let mut accumulator = Accumulator::new();
-        chunks.iter().for_each(|value| accumulator.add(chunk(value)));
+        chunks.iter().for_each(|value| accumulator.push(chunk(value)));
         let found = serde_json::to_value(accumulator.finish().unwrap()).unwrap();
         assert_eq!(found, whole, "seed {seed}: {chunks:?}");
     }
@@ -165,8 +165,9 @@ fn the_events_of_a_random_completion_add_up_to_it() {
     for seed in 0..3000 {
         let (_, chunks) = completion(&mut Rng::with_seed(seed));
         let mut accumulator = Accumulator::new();
-        let mut events: Vec<ChatEvent> = chunks.iter().flat_map(|value| accumulator.events(chunk(value))).collect();
-        events.extend(accumulator.end());
+        let mut events: Vec<ChatEvent> =
+            chunks.iter().flat_map(|value| accumulator.push_with_events(chunk(value))).collect();
+        events.extend(accumulator.finish_with_events());
         let Some(ChatEvent::Completed(whole)) = events.pop() else { panic!("seed {seed}: no end") };
         for choice in &whole.choices {
             let of_this = |event: &&ChatEvent| {
@@ -351,9 +352,9 @@ fn any_json_can_be_put_together() {
             };
             arrived += value.to_string().len();
             let chunk = chunk(&value);
-            if random.bool() { accumulator.add(chunk) } else { drop(accumulator.events(chunk)) }
+            if random.bool() { accumulator.push(chunk) } else { drop(accumulator.push_with_events(chunk)) }
         }
-        let events = accumulator.end();
+        let events = accumulator.finish_with_events();
         let Some(ChatEvent::Completed(reply)) = events.last() else { panic!("seed {seed}: no end") };
         let text = serde_json::to_string(reply).unwrap();
         // Names of members that chunks leave out, for each choice and call.
@@ -379,7 +380,7 @@ fn indexes_make_no_room() {
     ];
     let mut accumulator = Accumulator::new();
     for (n, index) in indexes.iter().enumerate() {
-        accumulator.add(chunk(&json!({ "choices": [{ "index": index, "delta": { "content": "x", "tool_calls": [{
+        accumulator.push(chunk(&json!({ "choices": [{ "index": index, "delta": { "content": "x", "tool_calls": [{
             "index": index, "id": n.to_string(), "function": { "name": "f", "arguments": "{}" },
         }] } }] })));
     }
@@ -394,9 +395,9 @@ fn indexes_make_no_room() {
 fn many_answers_and_calls_are_put_together_in_linear_time() {
     let mut accumulator = Accumulator::new();
     for n in 0..30_000 {
-        accumulator.add(chunk(&json!({ "choices": [{ "index": n, "delta": { "content": "x" } }] })));
+        accumulator.push(chunk(&json!({ "choices": [{ "index": n, "delta": { "content": "x" } }] })));
         let call = json!({ "index": n, "id": n.to_string(), "function": { "name": "f", "arguments": "{}" } });
-        accumulator.add(chunk(&json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] })));
+        accumulator.push(chunk(&json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] })));
     }
     let reply = accumulator.finish().unwrap();
     assert_eq!((reply.choices.len(), reply.tool_calls().len()), (30_000, 30_000));

@@ -145,7 +145,7 @@ fn a_schema_that_grows_with_each_copy_ends() {
 }
 
 #[test]
-fn what_is_no_schema_is_refused() {
+fn invalid_schemas_are_refused() {
     for no_schema in [json!(null), json!("text"), json!([1])] {
         assert_eq!(strict_schema(no_schema).unwrap_err().kind(), ErrorKind::Config);
     }
@@ -194,17 +194,17 @@ fn a_wrapped_root_is_unwrapped_for_every_type() {
 }
 
 #[test]
-fn what_is_no_answer_says_why_and_keeps_the_reply() {
+fn unparsable_output_is_an_error_with_its_completion() {
     let json = r#"{"title": "Soup", "minutes": 20}"#;
     let call = json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
     for (reply, why) in [
-        (reply(json!({"role": "assistant", "content": null, "refusal": "I will not."}), "stop"), "refuses"),
-        (reply(json!({"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}), "stop"), "refuses"),
-        (reply(json!({"role": "assistant", "content": json}), "length"), "length limit"),
+        (reply(json!({"role": "assistant", "content": null, "refusal": "I will not."}), "stop"), "refused"),
+        (reply(json!({"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}), "stop"), "refused"),
+        (reply(json!({"role": "assistant", "content": json}), "length"), "token limit"),
         (reply(json!({"role": "assistant", "content": ""}), "content_filter"), "filter"),
-        (reply(json!({"role": "assistant", "content": null, "tool_calls": [call]}), "tool_calls"), "calls tools"),
+        (reply(json!({"role": "assistant", "content": null, "tool_calls": [call]}), "tool_calls"), "called tools"),
         (reply(json!({"role": "assistant", "content": ""}), "stop"), "empty"),
-        (says("Soup, of course!"), "does not fit"),
+        (says("Soup, of course!"), "does not match"),
         (says(r#"{"title": "Soup", "minutes": "a secret number"}"#), "expected u32 at minutes"),
     ] {
         let error = reply.parse::<Recipe>().unwrap_err();
@@ -362,4 +362,14 @@ mod derived {
             ToolCall::function("1", "now", arguments).arguments::<()>().unwrap();
         }
     }
+}
+
+#[test]
+fn nullable_objects_are_closed() {
+    let schema = json!({"type": "object", "properties": {
+        "address": {"type": ["object", "null"], "properties": {"city": {"type": "string"}}},
+    }});
+    let strict = strict_schema(schema).unwrap();
+    let address = &strict["properties"]["address"];
+    assert_eq!((&address["additionalProperties"], &address["required"]), (&json!(false), &json!(["city"])));
 }

@@ -65,11 +65,11 @@ fn failure(error: &Error) -> Value {
     json!({
         "error": format!("{:?}", error.kind()),
         "status": error.status().map(|status| status.as_u16()),
-        "message": error.api().map(|api| api.message.clone()),
-        "code": error.api().map(|api| api.code.clone()),
-        "type": error.api().map(|api| api.type_.clone()),
-        "param": error.api().map(|api| api.param.clone()),
-        "extra": error.api().map(|api| api.extra.clone()),
+        "message": error.api_error().map(|api| api.message.clone()),
+        "code": error.api_error().map(|api| api.code.clone()),
+        "type": error.api_error().map(|api| api.type_.clone()),
+        "param": error.api_error().map(|api| api.param.clone()),
+        "extra": error.api_error().map(|api| api.extra.clone()),
     })
 }
 
@@ -94,7 +94,7 @@ async fn ask(body: Body) -> Value {
     let mut chunks = 0;
     loop {
         match stream.try_next().await {
-            Ok(Some(chunk)) => accumulator.add(chunk),
+            Ok(Some(chunk)) => accumulator.push(chunk),
             Ok(None) => break,
             Err(failed) => {
                 error = Some(failure(&failed));
@@ -391,7 +391,6 @@ async fn types_that_vary() {
 async fn finish_reasons() {
     let known = ["stop", "length", "tool_calls", "content_filter", "function_call"];
     let met = [
-        "error",
         "eos",
         "eos_token",
         "stop_sequence",
@@ -410,6 +409,11 @@ async fn finish_reasons() {
         [whole, stream].map(|body| (0, reason, body, json!({ "text": "x", "finish": reason })))
     };
     let mut cases: Vec<Case> = known.into_iter().chain(met).flat_map(reason).collect();
+    // The failure of the model or of its gateway is an error, and not a reason to stop.
+    let whole = choice(json!({ "message": { "content": "x" }, "finish_reason": "error" }));
+    cases.push((0, "error", whole, json!({ "error": "Api", "message": "finish_reason `error`" })));
+    let stream = Chunks(vec![delta(json!({ "content": "x" })), end("error")]);
+    cases.push((0, "error, streamed", stream, json!({ "error": "Stream", "text": "x" })));
     cases.push((
         0,
         "it is empty",
@@ -650,7 +654,7 @@ fn without_nulls(members: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn rule_32_words_for_reasoning_reach_the_server_as_they_are() {
+async fn rule_32_reasoning_efforts_are_sent_unchanged() {
     let server = Server::start([Reply::ok_json(&json!({ "choices": [] }))]).await;
     let client = client(&server);
     let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "default", "ultra"];

@@ -160,7 +160,7 @@ async fn dropping_a_run_closes_its_request() {
 }
 
 #[tokio::test]
-async fn an_unknown_tool_and_bad_arguments_are_told_to_the_model() {
+async fn unknown_tools_and_invalid_arguments_are_reported_to_the_model() {
     let server = Server::start([
         calls([call("a", "wether", "{}"), call("b", "weather", r#"{"town":"Oslo"}"#), call("c", "weather", "{\"ci")]),
         says("Sorry."),
@@ -175,15 +175,15 @@ async fn an_unknown_tool_and_bad_arguments_are_told_to_the_model() {
         }
     }
 
-    assert_eq!(outcomes, [ToolOutcome::Unknown, ToolOutcome::BadArguments, ToolOutcome::BadArguments]);
+    assert_eq!(outcomes, [ToolOutcome::UnknownTool, ToolOutcome::InvalidArguments, ToolOutcome::InvalidArguments]);
     let [(_, unknown), (_, wrong), (_, cut)] = &told(&server)[..] else { panic!("three results expected") };
-    assert!(unknown.contains("no tool `wether`") && unknown.contains("are: `weather`"), "{unknown}");
+    assert!(unknown.contains("Unknown tool `wether`") && unknown.contains("Available tools: `weather`"), "{unknown}");
     assert!(wrong.contains("missing field `city`") && wrong.contains(r#""required":["city"]"#), "{wrong}");
     assert!(cut.contains("EOF while parsing"), "{cut}");
 }
 
 #[tokio::test]
-async fn an_error_of_a_function_is_told_to_the_model() {
+async fn function_errors_are_reported_to_the_model() {
     let server = Server::start([calls([call("a", "fail", "{}")]), says("Sorry.")]).await;
     let tools = ToolSet::new().add(tool("fail"), |_: Value| async move { Err::<(), _>("the station is closed") });
 
@@ -201,7 +201,7 @@ async fn an_error_of_a_function_ends_the_run_where_that_is_asked_for() {
     let error = client(&server).chat().run_tools(ask(), &tools).fail_on_error(true).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Tool);
-    assert_eq!(error.to_string(), "the run of tools failed: `fail` failed");
+    assert_eq!(error.to_string(), "tool run failed: tool `fail` failed");
     assert!(std::error::Error::source(&error).unwrap().is::<std::io::Error>());
     assert_eq!(error.completion().unwrap().tool_calls()[0].id, "a");
     assert_eq!(server.requests().len(), 1);
@@ -278,7 +278,7 @@ async fn a_hook_sees_each_call_and_may_deny_it() {
         }
     };
 
-    client(&server).chat().run_tools(ask(), &tools).on_call(hook).await.unwrap();
+    client(&server).chat().run_tools(ask(), &tools).on_tool_call(hook).await.unwrap();
 
     assert_eq!(*seen.lock().unwrap(), ["weather", "delete"]);
     assert_eq!(deleted.load(Ordering::SeqCst), 0);
@@ -293,13 +293,13 @@ async fn a_model_that_never_answers_is_stopped() {
     let error = client(&server).chat().run_tools(ask(), &weather()).max_rounds(3).await.unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Tool);
-    assert!(error.to_string().contains("no answer after 3 rounds"), "{error}");
+    assert!(error.to_string().contains("no final answer after 3 rounds"), "{error}");
     assert_eq!(error.completion().unwrap().tool_calls()[0].name(), "weather");
     assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
-async fn ten_rounds_are_the_limit_unless_told() {
+async fn rounds_are_limited_to_ten_by_default() {
     let server = Server::start([calls([call("", "weather", r#"{"city":"Oslo"}"#)])]).await;
     client(&server).chat().run_tools(ask(), &weather()).await.unwrap_err();
     assert_eq!(server.requests().len(), 10);
@@ -337,7 +337,7 @@ async fn a_streamed_run_shows_its_text_as_it_comes() {
     while let Some(event) = events.try_next().await.unwrap() {
         match event {
             ToolEvent::Chunk(chunk) if !chunk.text().is_empty() => log.push(chunk.text().into_owned()),
-            ToolEvent::Reply(reply) => log.push(format!("<{} calls>", reply.tool_calls().len())),
+            ToolEvent::Completion(reply) => log.push(format!("<{} calls>", reply.tool_calls().len())),
             ToolEvent::Result(result) => log.push(format!("<{}: {}>", result.call.name(), result.text())),
             ToolEvent::Done(run) => log.push(format!("<{} messages>", run.messages.len())),
             _ => {}
@@ -404,7 +404,7 @@ async fn dropping_a_run_drops_the_functions_under_way() {
         }
     });
     let mut events = client(&server).chat().run_tools(ask(), &tools).events();
-    assert!(matches!(events.try_next().await.unwrap(), Some(ToolEvent::Reply(_))));
+    assert!(matches!(events.try_next().await.unwrap(), Some(ToolEvent::Completion(_))));
     assert!(matches!(events.try_next().await.unwrap(), Some(ToolEvent::Result(result)) if result.call.id == "c"));
     assert_eq!(dropped.load(Ordering::SeqCst), 0);
 
@@ -414,14 +414,14 @@ async fn dropping_a_run_drops_the_functions_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn losing_a_wait_for_an_event_loses_no_event() {
+async fn dropping_try_next_is_cancel_safe() {
     let server = Server::start([calls([call("a", "wait", "{}")]), says("Done.")]).await;
     let tools = ToolSet::new().add(tool("wait"), |_: Value| async {
         sleep(Duration::from_secs(5)).await;
         "waited"
     });
     let mut events = client(&server).chat().run_tools(ask(), &tools).events();
-    assert!(matches!(events.try_next().await.unwrap(), Some(ToolEvent::Reply(_))));
+    assert!(matches!(events.try_next().await.unwrap(), Some(ToolEvent::Completion(_))));
     for _ in 0..4 {
         tokio::time::timeout(Duration::from_secs(1), events.try_next()).await.expect_err("it takes five seconds");
     }
@@ -449,7 +449,7 @@ async fn each_request_to_the_model_takes_the_options() {
     let body = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\n";
     let server =
         Server::start([calls([call("a", "weather", r#"{"city":"Oslo"}"#)]), says("Rain."), Reply::sse(body)]).await;
-    let run = || client(&server).chat().run_tools(ask(), &weather()).each_call(|call| call.header("x-tenant", "7"));
+    let run = || client(&server).chat().run_tools(ask(), &weather()).map_call(|call| call.header("x-tenant", "7"));
     run().await.unwrap();
     assert_eq!(run().stream().finish().await.unwrap().text(), "Hi");
     assert!(server.requests().iter().all(|request| request.header("x-tenant") == Some("7")));
@@ -478,7 +478,7 @@ async fn tools_of_the_request_stay_and_are_not_doubled() {
 async fn one_call_can_be_run_by_hand() {
     let call = ToolCall::function("a", "weather", r#"{"city":"Oslo"}"#);
     let result = weather().call(&call).await;
-    assert_eq!(result.outcome, ToolOutcome::Done);
+    assert_eq!(result.outcome, ToolOutcome::Completed);
     assert_eq!(result.into_message(), Message::tool("a", "rain in Oslo"));
 }
 

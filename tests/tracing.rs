@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use futures::StreamExt;
 use openai_compatible::chat::{ChatRequest, Message};
 use openai_compatible::embeddings::EmbeddingRequest;
+use openai_compatible::responses::ResponseRequest;
 use openai_compatible::{Client, ClientBuilder};
 use serde_json::{Value, json};
 use support::{Reply, Server, refused_url};
@@ -189,7 +190,7 @@ fn chunk(text: &str, finish_reason: Value, usage: Value) -> String {
 // ---- The span ----
 
 #[tokio::test]
-async fn a_chat_call_is_one_span_with_the_names_of_the_conventions() {
+async fn chat_call_is_one_span_with_opentelemetry_names() {
     let (heard, _guard) = Heard::start();
     let server = Server::start([Reply::ok_json(&completion()).header("x-request-id", "req-1")]).await;
     client(&server).build().unwrap().chat().create(request()).await.unwrap();
@@ -219,7 +220,7 @@ async fn a_chat_call_is_one_span_with_the_names_of_the_conventions() {
 }
 
 #[tokio::test]
-async fn the_span_is_a_child_of_the_callers() {
+async fn span_is_a_child_of_the_callers_span() {
     let (heard, _guard) = Heard::start();
     let server = Server::start([Reply::ok_json(&completion())]).await;
     let client = client(&server).build().unwrap();
@@ -229,7 +230,7 @@ async fn the_span_is_a_child_of_the_callers() {
 }
 
 #[tokio::test]
-async fn embeddings_tell_their_usage_too() {
+async fn embeddings_record_their_usage() {
     let (heard, _guard) = Heard::start();
     let reply = json!({
         "model": "m", "data": [{ "index": 0, "embedding": [0.5] }], "usage": { "prompt_tokens": 3, "total_tokens": 3 }
@@ -243,7 +244,7 @@ async fn embeddings_tell_their_usage_too() {
 }
 
 #[tokio::test]
-async fn raw_routes_that_run_a_model_are_told_like_typed_ones() {
+async fn custom_paths_that_run_a_model_are_recorded_like_typed_calls() {
     let (heard, _guard) = Heard::start();
     let reply =
         json!({ "id": "resp-1", "model": "m", "output": [], "usage": { "input_tokens": 5, "output_tokens": 6 } });
@@ -279,7 +280,7 @@ async fn other_routes_are_named_without_their_ids() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_sent_is_no_span() {
+async fn unsent_call_has_no_span() {
     let (heard, _guard) = Heard::start();
     let client = Client::builder().base_url(refused_url()).build().unwrap();
     client.chat().create(ChatRequest::new("", [])).await.unwrap_err();
@@ -302,14 +303,14 @@ async fn each_attempt_is_an_event_in_the_span() {
     let mut events = heard.events();
     let own_wait = events[1].remove("wait_ms").unwrap().as_u64().unwrap();
     assert!((750..=1000).contains(&own_wait), "{own_wait}");
-    let failed = "the attempt failed, another follows";
+    let failed = "attempt failed, retrying";
     let expected = json!([
         {
             "attempt": 1, "http.response.status_code": 503, "error.type": "503", "request_id": "req-1",
             "wait_ms": 2000, "message": failed
         },
         { "attempt": 2, "error.type": "transport", "message": failed },
-        { "attempt": 3, "http.response.status_code": 200, "message": "the server answered" }
+        { "attempt": 3, "http.response.status_code": 200, "message": "response received" }
     ]);
     assert_eq!(json!(events), expected);
     let span = heard.span();
@@ -329,7 +330,7 @@ async fn a_refused_call_ends_its_span_with_the_status() {
     let span = heard.closed_span();
     assert_eq!((&span["error.type"], &span["otel.status_code"]), (&json!("404"), &json!("ERROR")));
     assert_eq!((&span["http.response.status_code"], &span["request_id"]), (&json!(404), &json!("req-1")));
-    assert_eq!(heard.events()[0]["message"], "the attempt failed, no other follows");
+    assert_eq!(heard.events()[0]["message"], "attempt failed, giving up");
 }
 
 #[tokio::test]
@@ -354,7 +355,7 @@ async fn a_reply_that_cannot_be_read_ends_its_span_with_an_error() {
 // ---- Streams and downloads ----
 
 #[tokio::test]
-async fn the_span_of_a_stream_lasts_until_its_end_and_has_the_last_usage() {
+async fn span_of_a_stream_ends_with_it_and_has_the_last_usage() {
     let (heard, _guard) = Heard::start();
     let events = [
         chunk("the ", Value::Null, json!({ "prompt_tokens": 11, "completion_tokens": 1 })),
@@ -379,7 +380,7 @@ async fn the_span_of_a_stream_lasts_until_its_end_and_has_the_last_usage() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_dropped_tells_what_it_has_seen() {
+async fn dropped_stream_records_what_it_received() {
     let (heard, _guard) = Heard::start();
     let server = Server::start([Reply::sse(&chunk("the ", Value::Null, Value::Null)).hang_after(10_000)]).await;
     let mut chunks = client(&server).build().unwrap().chat().stream(request()).await.unwrap();
@@ -415,6 +416,46 @@ async fn events_that_hold_the_reply_are_looked_into() {
 }
 
 #[tokio::test]
+async fn response_is_recorded_with_its_status_or_the_reason_why_it_is_incomplete() {
+    let usage = json!({"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 5});
+    for (state, reasons) in [
+        (json!({"status": "completed"}), "[\"completed\"]"),
+        (
+            json!({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}),
+            "[\"max_output_tokens\"]",
+        ),
+    ] {
+        let mut body = json!({"id": "resp_1", "model": "m-1", "output": [], "usage": usage});
+        body.as_object_mut().unwrap().extend(state.as_object().unwrap().clone());
+        let created = json!({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}});
+        let last = json!({"type": "response.completed", "response": body});
+        let stream = Reply::sse(&format!("data: {created}\n\ndata: {last}\n\n"));
+        for is_streamed in [false, true] {
+            let (heard, _guard) = Heard::start();
+            let server = Server::start([if is_streamed { stream.clone() } else { Reply::ok_json(&body) }]).await;
+            let responses = client(&server).build().unwrap().responses();
+            let request = ResponseRequest::new("m", "Hi");
+            match is_streamed {
+                true => responses.stream(&request).await.unwrap().collect().await.unwrap(),
+                false => responses.create(&request).await.unwrap(),
+            };
+            let span = heard.closed_span();
+            assert_eq!(span["gen_ai.response.finish_reasons"], json!(reasons));
+            assert_eq!((&span["gen_ai.operation.name"], &span["gen_ai.request.model"]), (&json!("chat"), &json!("m")));
+            assert_eq!(
+                (&span["gen_ai.response.id"], &span["gen_ai.response.model"]),
+                (&json!("resp_1"), &json!("m-1"))
+            );
+            let counts = ["input_tokens", "cache_read.input_tokens", "output_tokens"];
+            assert_eq!(
+                counts.map(|name| span[&*format!("gen_ai.usage.{name}")].clone()),
+                [json!(10), json!(4), json!(5)]
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_span_of_a_download_lasts_until_its_end() {
     let (heard, _guard) = Heard::start();
     let server = Server::start([Reply::status(200).body("content")]).await;
@@ -427,7 +468,7 @@ async fn the_span_of_a_download_lasts_until_its_end() {
 // ---- What is not told ----
 
 #[tokio::test(start_paused = true)]
-async fn no_key_prompt_answer_header_or_query_is_told() {
+async fn spans_never_record_secrets_or_content() {
     let (heard, _guard) = Heard::start();
     let echo =
         json!({ "error": { "message": "sk-the-key said the prompt", "code": "sk-the-key", "type": "the prompt" } });

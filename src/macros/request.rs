@@ -1,16 +1,24 @@
-//! What requests are set with: `setters!` and `blank!`.
+//! What requests are set with: `setters!` and `empty_options!`.
 
-/// Consuming setters of a request: `name: type`, `name: impl Into<type>`, or `name: [type]` for a list.
+/// `Default`, and consuming setters: `name: type`, `name: impl Into<type>`, or `name: [type]` for a list. Number types
+/// accept every number that converts to them.
 macro_rules! setters {
     ($request:ident { $($rest:tt)* }) => {
         impl $request {
             setters!(@one $($rest)*);
 
-            /// Adds a member to the body, whatever its name: vendor parameters such as `top_k`. It wins over a field of
-            /// the same name.
+            /// Adds a field to the request body, for vendor parameters such as `top_k`. Wins over a typed field of the
+            /// same name.
             pub fn extra(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
                 self.extra.insert(name, value);
                 self
+            }
+        }
+
+        impl Default for $request {
+            /// Everything is unset; required fields are empty.
+            fn default() -> Self {
+                <$request as $crate::wire::Wire>::default_value()
             }
         }
     };
@@ -31,6 +39,12 @@ macro_rules! setters {
         }
         setters!(@one $($($rest)*)?);
     };
+    (@one $field:ident : f64 $(, $($rest:tt)*)?) => {
+        setters!(@one $field: impl Into<f64> $(, $($rest)*)?);
+    };
+    (@one $field:ident : u32 $(, $($rest:tt)*)?) => { setters!(@integer $field: u32 $(, $($rest)*)?); };
+    (@one $field:ident : u64 $(, $($rest:tt)*)?) => { setters!(@integer $field: u64 $(, $($rest)*)?); };
+    (@one $field:ident : i64 $(, $($rest:tt)*)?) => { setters!(@integer $field: i64 $(, $($rest)*)?); };
     (@one $field:ident : $ty:ty $(, $($rest:tt)*)?) => {
         #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
         pub fn $field(mut self, $field: $ty) -> Self {
@@ -39,21 +53,23 @@ macro_rules! setters {
         }
         setters!(@one $($($rest)*)?);
     };
+    (@integer $field:ident : $ty:ident $(, $($rest:tt)*)?) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](#structfield.", stringify!($field), ").")]
+        pub fn $field(mut self, $field: impl $crate::wire::Integer) -> Self {
+            self.$field = $crate::wire::set_integer($field, stringify!($field), &mut self.extra);
+            self
+        }
+        setters!(@one $($($rest)*)?);
+    };
 }
 
-/// Options that begin empty: `new` and `Default`.
-macro_rules! blank {
+/// Options that start empty: `new`.
+macro_rules! empty_options {
     ($($name:ident),* $(,)?) => {$(
         impl $name {
-            /// Nothing set.
+            /// Creates an empty set of options.
             pub fn new() -> Self {
-                <$name as $crate::wire::Wire>::blank()
-            }
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                $name::new()
+                $name::default()
             }
         }
     )*};

@@ -1,6 +1,6 @@
-//! `text_or_tokens!`: what a model reads.
+//! `text_or_tokens!`: the input of a model.
 
-/// What a model reads, as text or as token ids, one or several. Servers take any number of shapes here.
+/// The input of a model, as text or as token ids, one or several. Servers accept different sets of these.
 macro_rules! text_or_tokens {
     ($(#[$meta:meta])* pub enum $name:ident) => {
         $(#[$meta])*
@@ -15,16 +15,16 @@ macro_rules! text_or_tokens {
             Tokens(Vec<u32>),
             /// Several texts as token ids.
             TokenLists(Vec<Vec<u32>>),
-            /// Any other JSON that a server takes, such as an object with an image.
+            /// Any other JSON, such as an object with an image.
             Other(serde_json::Value),
         }
 
         serde_of_wire! { $name }
 
         impl $crate::wire::Wire for $name {
-            fn read(&mut self, json: &mut $crate::wire::Json<'_>) -> Result<$crate::wire::Read, $crate::wire::NotJson> {
+            fn read(&mut self, input: $crate::wire::Input<'_>) -> Result<$crate::wire::ReadOutcome, $crate::wire::InvalidInput> {
                 use serde::Deserialize;
-                *self = match json.value()? {
+                *self = match input.value()? {
                     serde_json::Value::String(text) => $name::Text(text),
                     value => Vec::deserialize(&value)
                         .map($name::Texts)
@@ -32,20 +32,20 @@ macro_rules! text_or_tokens {
                         .or_else(|_| Vec::deserialize(&value).map($name::TokenLists))
                         .unwrap_or($name::Other(value)),
                 };
-                Ok($crate::wire::Read::Fits)
+                Ok($crate::wire::ReadOutcome::Matched)
             }
 
-            fn write(&self, writer: &mut $crate::wire::Writer) {
+            fn output(&self) -> $crate::wire::Output<'_> {
                 match self {
-                    $name::Text(text) => writer.text(text),
-                    $name::Texts(texts) => writer.json(texts),
-                    $name::Tokens(tokens) => writer.json(tokens),
-                    $name::TokenLists(lists) => writer.json(lists),
-                    $name::Other(value) => writer.json(value),
+                    $name::Text(text) => $crate::wire::Output::String(text),
+                    $name::Texts(texts) => $crate::wire::Output::Array(texts),
+                    $name::Tokens(tokens) => $crate::wire::Output::Array(tokens),
+                    $name::TokenLists(lists) => $crate::wire::Output::Array(lists),
+                    $name::Other(value) => $crate::wire::Output::Value(value),
                 }
             }
 
-            fn blank() -> Self {
+            fn default_value() -> Self {
                 $name::Other(serde_json::Value::Null)
             }
         }

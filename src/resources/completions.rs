@@ -1,4 +1,4 @@
-//! Completions of a plain prompt: `client.completions()`. The older sibling of [`chat`](crate::chat), for base models,
+//! Completions of a plain prompt: `client.completions()`. The predecessor of [`chat`](crate::chat), for base models,
 //! code infill and servers without a chat template.
 //!
 //! ```no_run
@@ -20,32 +20,36 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use crate::Extra;
-use crate::call::Call;
-use crate::chat::{FinishReason, Grows, Stop, StreamOptions, TokenLogprob, Usage, merge_extra};
-use crate::client::Client;
-use crate::error::{Error, ErrorKind, Result};
-use crate::stream::{EventStream, Progress, StreamItem};
-use crate::transport::decode::Whole;
-use crate::transport::request::{Body, WireRequest};
-use crate::transport::{Answer, Expect};
-use crate::wire::{Wire, stream_member};
+use futures::FutureExt;
+use serde_json::Value;
 
-/// Completions of one client.
+use crate::call::Call;
+use crate::chat::{FinishReason, MergePolicy, Stop, StreamOptions, TokenLogprob, Usage, choice_error, merge_extra};
+use crate::client::Client;
+use crate::error::{ApiError, Error, ErrorKind, Result, is_failure};
+use crate::reply::stream::{self, ChoiceTracker, EventStream, StreamItem, decode_whole, is_error};
+use crate::transport::decode::ApiResponse;
+use crate::transport::decode::BufferedResponse;
+use crate::transport::request::{Body, WireRequest};
+use crate::transport::{BodyMode, RawResponse};
+use crate::wire::Extra;
+use crate::wire::{Wire, stream_override};
+
+/// The completions endpoint.
 #[derive(Clone, Debug)]
 pub struct Completions {
     client: Client,
 }
 
 impl Client {
-    /// Completions of a plain prompt.
+    /// Returns the handle for completions of a plain prompt.
     pub fn completions(&self) -> Completions {
         Completions { client: self.clone() }
     }
 }
 
 impl Completions {
-    /// Continues a prompt: `POST /completions`.
+    /// Completes a prompt: `POST /completions`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -59,10 +63,10 @@ impl Completions {
     /// ```
     #[doc(alias = "completions.create")]
     pub fn create(&self, request: impl Borrow<CompletionRequest>) -> Call<Completion> {
-        Call::reply(&self.client, post(request.borrow(), false))
+        Call::send(&self.client.settings, post(request.borrow(), false))
     }
 
-    /// Continues a prompt piece by piece: `POST /completions` with `"stream": true`.
+    /// Completes a prompt and streams the result: `POST /completions` with `"stream": true`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -78,61 +82,63 @@ impl Completions {
     /// ```
     #[doc(alias = "completions.create")]
     pub fn stream(&self, request: impl Borrow<CompletionRequest>) -> Call<EventStream<Completion>> {
-        Call::new(&self.client, post(request.borrow(), true), Expect::Open, Completion::open)
+        Call::new(&self.client.settings, post(request.borrow(), true), BodyMode::Stream, Completion::open)
     }
 }
 
 fn post(request: &CompletionRequest, stream: bool) -> Result<WireRequest> {
-    let body = Body::of(request, &[stream_member(stream)]);
+    let body = Body::of(request, &[stream_override(stream)]);
     WireRequest::of_model(&["completions"], Some(&request.model), body)
 }
 
-wire! {
-    /// What to continue. Plain data: the same value serves [`Completions::create`] and [`Completions::stream`]. What is
-    /// not set is not sent.
+wire_struct! {
+    /// A request for a completion of a prompt. The same value serves [`Completions::create`] and
+    /// [`Completions::stream`]. Fields that are `None` are not sent.
     ///
     /// See [OpenAI: Completions](https://platform.openai.com/docs/api-reference/completions/create).
     #[doc(alias = "CreateCompletionRequest")]
     pub struct CompletionRequest {
         /// Name of the model, as the server lists it.
         pub model: String = always,
-        /// What to continue, one prompt or several. *Providers*: Ollama takes one text only.
+        /// The prompt or prompts to complete. *Providers*: Ollama accepts one text only.
         pub prompt: Prompt = always,
-        /// How many answers the server writes to give back the likeliest, up to 20; at least `n`. Not for streams.
+        /// Number of candidates that the server generates to return the likeliest, at most 20 and at least `n`. Not for
+        /// streams.
         pub best_of: Option<u32>,
-        /// Repeats the prompt in front of the answer.
+        /// Whether to repeat the prompt before the completion.
         pub echo: Option<bool>,
-        /// Lowers the chance of tokens by how often they came already, −2.0 to 2.0.
-        pub frequency_penalty: Option<f64>,
-        /// Changes the chance of tokens by their id, −100 (never) to 100 (always).
+        /// Penalty on tokens by how often they already occur, −2.0 to 2.0.
+        pub frequency_penalty: Option<f64> = finite,
+        /// Bias added to tokens by their id, −100 (never) to 100 (always).
         pub logit_bias: BTreeMap<String, i64>,
-        /// Asks for the log probability of each token and of this many alternatives, 0 to 5.
+        /// Number of likeliest tokens whose log probabilities are returned with those of each token, 0 to 5.
         pub logprobs: Option<u32>,
-        /// Most tokens of the answer.
+        /// Maximum number of tokens to generate.
         pub max_tokens: Option<u64>,
-        /// How many answers to each prompt, 1 to 128.
+        /// Number of choices for each prompt, 1 to 128.
         pub n: Option<u32>,
-        /// Lowers the chance of tokens that came already, −2.0 to 2.0.
-        pub presence_penalty: Option<f64>,
-        /// Makes answers repeat, as far as the server can.
+        /// Penalty on tokens that already occur, −2.0 to 2.0.
+        pub presence_penalty: Option<f64> = finite,
+        /// Seed for sampling: the same seed gives the same result as far as the server can.
         pub seed: Option<i64>,
-        /// Texts that end the answer, up to 4.
+        /// Sequences that end the completion, at most 4.
         pub stop: Option<Stop>,
-        /// What a stream brings besides the answer.
+        /// Options of a stream.
         pub stream_options: Option<StreamOptions>,
-        /// Text that follows the answer: the model fills the gap. *Providers*: for models that can infill.
+        /// Text after the completion: the model fills the gap. *Providers*: for models that support infill.
         pub suffix: Option<String>,
-        /// Randomness, 0.0 to 2.0: higher is more varied.
-        pub temperature: Option<f64>,
-        /// Takes the likeliest tokens up to this sum of chances, 0.0 to 1.0. Set this or the temperature.
-        pub top_p: Option<f64>,
-        /// Your own id of the end user.
+        /// Sampling temperature, 0.0 to 2.0: higher is more varied.
+        pub temperature: Option<f64> = finite,
+        /// Nucleus sampling: only the likeliest tokens up to this total probability, 0.0 to 1.0. Set this or the
+        /// temperature.
+        pub top_p: Option<f64> = finite,
+        /// Id of the end user, chosen by the caller.
         pub user: Option<String>,
     }
 }
 
 text_or_tokens! {
-    /// What to continue.
+    /// The prompt of a completion.
     ///
     /// ```
     /// use openai_compatible::completions::Prompt;
@@ -144,18 +150,18 @@ text_or_tokens! {
 }
 
 impl CompletionRequest {
-    /// A prompt for a model.
+    /// Creates a request from a model and a prompt.
     pub fn new(model: impl Into<String>, prompt: impl Into<Prompt>) -> Self {
-        CompletionRequest { model: model.into(), prompt: prompt.into(), ..CompletionRequest::blank() }
+        CompletionRequest { model: model.into(), prompt: prompt.into(), ..CompletionRequest::default_value() }
     }
 
-    /// Asks for the token usage at the end of a stream: `stream_options.include_usage`.
+    /// Requests the token usage at the end of a stream: `stream_options.include_usage`.
     pub fn include_usage(mut self, include: bool) -> Self {
-        self.stream_options.get_or_insert_with(StreamOptions::blank).include_usage = Some(include);
+        self.stream_options.get_or_insert_with(StreamOptions::default_value).include_usage = Some(include);
         self
     }
 
-    /// Changes the chance of a token by its id, −100 (never) to 100 (always).
+    /// Adds a bias to a token by its id, −100 (never) to 100 (always).
     pub fn logit_bias(mut self, token: impl ToString, bias: i64) -> Self {
         self.logit_bias.insert(token.to_string(), bias);
         self
@@ -179,65 +185,77 @@ setters! { CompletionRequest {
     user: impl Into<String>,
 } }
 
-wire! {
-    /// A completion, or one piece of a streamed one.
+wire_struct! {
+    /// A completion, or one chunk of a streamed completion.
     ///
     /// See [OpenAI: Completion](https://platform.openai.com/docs/api-reference/completions/object).
     #[doc(alias = "CreateCompletionResponse")]
     pub struct Completion {
-        /// Id of the reply; empty on some servers.
+        /// Id of the completion; empty on some servers.
         pub id: String,
-        /// `text_completion`; do not rely on it.
+        /// Object type, `text_completion`; do not rely on it.
         pub object: String,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created: Option<u64>,
-        /// Model that answered, which may be more exact than the one asked for.
+        /// Model that produced the completion; may be more specific than the requested one.
         pub model: String,
-        /// The answers, `n` to each prompt; in a piece, those that have something new.
+        /// The choices, `n` for each prompt; in a chunk, those with new text.
         pub choices: Vec<CompletionChoice> = always,
-        /// Tokens used. In a stream the last one counts; do not add them up.
+        /// Token usage. In a stream, the last value is the total; do not sum them.
         pub usage: Option<Usage>,
-        /// Version of the server's setup.
+        /// Fingerprint of the server's configuration.
         pub system_fingerprint: Option<String>,
     }
 
-    /// One answer, or a new piece of it.
+    /// A choice, or a new part of one.
     pub struct CompletionChoice {
-        /// Position of the answer, from 0. Answer `i` to prompt `p` is at `p × n + i`.
+        /// Position of the choice, from 0. Choice `i` of prompt `p` has index `p × n + i`.
         pub index: u32,
-        /// The text, or the new piece of it.
+        /// The text, or the new part of it.
         pub text: String = always,
-        /// Why it ends here.
+        /// Reason why the choice ended.
         pub finish_reason: Option<FinishReason>,
-        /// Log probabilities of its tokens. Bare numbers (TGI, Together) stay in `extra`.
+        /// Log probabilities of the tokens. Bare numbers (TGI, Together) are kept in `extra`.
         pub logprobs: Option<CompletionLogprobs>,
     }
 
-    /// Log probabilities of an answer's tokens: parallel lists, or `content` on servers that write them as in chats
-    /// (llama.cpp, SGLang). [`iter`](CompletionLogprobs::iter) reads both.
+    /// Log probabilities of the tokens of a choice: parallel arrays, or `content` on servers that write them as in chat
+    /// completions (llama.cpp, SGLang). [`iter`](CompletionLogprobs::iter) reads both.
     pub struct CompletionLogprobs {
         /// The tokens.
         pub tokens: Vec<String>,
-        /// Natural logarithm of each token's probability. `None` for the first token of an echoed prompt.
+        /// Natural logarithm of the probability of each token. `None` for the first token of an echoed prompt.
         pub token_logprobs: Vec<Option<f64>>,
-        /// The likeliest tokens in place of each, with their logarithms.
+        /// The likeliest alternatives to each token, with their log probabilities.
         pub top_logprobs: Vec<Option<BTreeMap<String, f64>>>,
-        /// Where each token begins in the text, in characters.
+        /// Offset of each token in the text, in characters.
         pub text_offset: Vec<u64>,
-        /// The tokens as a chat reply has them.
+        /// The tokens in the format of chat completions.
         pub content: Option<Vec<TokenLogprob>>,
     }
 }
 
-replies! { Completion: choices }
+responses! { Completion: choices {
+    fn from_events(body: &BufferedResponse) -> Option<Result<Self>> {
+        stream::open_buffered::<Completion>(body).and_then(|pieces| pieces.collect().now_or_never().transpose()).transpose()
+    }
+
+    fn failure(&self) -> Option<ApiError> {
+        self.choices.iter().find_map(|choice| choice_error(choice.finish_reason.as_ref(), &choice.extra))
+    }
+
+    fn attach_to(self, error: Error) -> Error {
+        error.with_last(self)
+    }
+} }
 
 impl Completion {
-    /// The first answer's text, or the new piece of it; empty when there is none.
+    /// Returns the text of the first choice, or the new part of it; empty without a choice.
     pub fn text(&self) -> &str {
         self.first().map(|choice| choice.text.as_str()).unwrap_or_default()
     }
 
-    /// Why the first answer ends.
+    /// Returns the reason why the first choice ended.
     pub fn finish_reason(&self) -> Option<FinishReason> {
         self.first().and_then(|choice| choice.finish_reason.clone()).or_else(|| self.root_finish_reason())
     }
@@ -246,12 +264,12 @@ impl Completion {
         self.choices.iter().find(|choice| choice.index == 0)
     }
 
-    /// Together ends a stream with a reason beside the choices.
+    /// Together ends a stream with a reason next to the choices.
     fn root_finish_reason(&self) -> Option<FinishReason> {
         self.extra.get("finish_reason")?.as_str().filter(|reason| !reason.is_empty()).map(FinishReason::from)
     }
 
-    /// Adds the next piece of a stream.
+    /// Adds the next chunk of a stream.
     fn add(&mut self, piece: Completion) {
         if self.id.is_empty() {
             self.id = piece.id;
@@ -262,7 +280,7 @@ impl Completion {
         self.created = self.created.or(piece.created);
         self.usage = piece.usage.or(self.usage.take());
         self.system_fingerprint = piece.system_fingerprint.or(self.system_fingerprint.take());
-        merge_extra(&mut self.extra, piece.extra, Grows::Nothing);
+        merge_extra(&mut self.extra, piece.extra, MergePolicy::Replace);
         for new in piece.choices {
             match self.choices.iter_mut().find(|known| known.index == new.index) {
                 Some(known) => known.add(new),
@@ -280,13 +298,13 @@ impl CompletionChoice {
             (Some(known), Some(new)) => known.add(new),
             (known, new) => *known = new.or(known.take()),
         }
-        // Token ids (vLLM) and bare log probabilities (TGI) come a few at a time.
-        merge_extra(&mut self.extra, new.extra, Grows::Lists);
+        // Token ids (vLLM) and bare log probabilities (TGI) arrive a few at a time.
+        merge_extra(&mut self.extra, new.extra, MergePolicy::AppendArrays);
     }
 }
 
 impl CompletionLogprobs {
-    /// The tokens and their log probabilities, whichever way the server writes them.
+    /// Returns the tokens and their log probabilities, in either format.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<f64>)> {
         let parallel = self.tokens.iter().zip(self.token_logprobs.iter().copied().chain(std::iter::repeat(None)));
         let content = self.content.iter().flatten().filter(|_| self.tokens.is_empty());
@@ -302,33 +320,47 @@ impl CompletionLogprobs {
         if let Some(new) = new.content {
             self.content.get_or_insert_default().extend(new);
         }
-        merge_extra(&mut self.extra, new.extra, Grows::Lists);
+        merge_extra(&mut self.extra, new.extra, MergePolicy::AppendArrays);
     }
 }
 
 impl EventStream<Completion> {
-    /// Reads the stream to its end and gives the completion as if it had not been streamed: texts and log probabilities
-    /// joined, the last usage kept.
+    /// Reads the stream to its end and returns the completion as if it had not been streamed: texts and log
+    /// probabilities joined, the last usage kept.
     ///
     /// # Errors
     ///
-    /// Those of the stream. To keep what came before an error, read the pieces yourself.
+    /// The errors of the stream. [`Error::text_completion`] returns what arrived before.
     pub async fn collect(mut self) -> Result<Completion> {
         let mut whole: Option<Completion> = None;
-        while let Some(piece) = self.try_next().await? {
-            match &mut whole {
-                Some(whole) => whole.add(piece),
-                None => whole = Some(piece),
+        loop {
+            match (self.try_next().await, &mut whole) {
+                (Ok(Some(piece)), Some(whole)) => whole.add(piece),
+                (Ok(Some(piece)), None) => whole = Some(piece),
+                (Ok(None), _) => break,
+                (Err(error), _) => {
+                    return Err(match whole {
+                        Some(whole) => whole.attach_to(error),
+                        None => error,
+                    });
+                }
             }
         }
-        let mut whole = whole.ok_or_else(|| Error::new(ErrorKind::Stream, "it ended without a single piece"))?;
+        let mut whole = whole.ok_or_else(|| Error::new(ErrorKind::Stream, "ended without any chunk"))?;
         whole.choices.sort_by_key(|choice| choice.index);
         Ok(whole)
     }
 }
 
+impl Error {
+    /// Returns what was read of the completion of a prompt before the error; see [`completion`](Error::completion) for chats.
+    pub fn text_completion(&self) -> Option<&Completion> {
+        self.last()
+    }
+}
+
 impl StreamItem for Completion {
-    fn is_hollow(&self) -> bool {
+    fn has_no_payload(&self) -> bool {
         self.choices.is_empty()
             && self.id.is_empty()
             && self.usage.is_none()
@@ -340,30 +372,51 @@ impl StreamItem for Completion {
         &self.extra
     }
 
-    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
-        crate::stream::open(answer)
+    fn open(response: &mut RawResponse) -> Result<EventStream<Self>> {
+        crate::reply::stream::open(response)
     }
 
-    fn mark(&self, progress: &mut Progress) {
+    fn new_field(&mut self) -> Option<&mut dyn Wire> {
+        Some(&mut self.choices)
+    }
+
+    fn track(&self, choices: &mut ChoiceTracker) {
         let all_end = self.root_finish_reason().is_some();
         for choice in &self.choices {
-            progress.begin(u64::from(choice.index));
+            choices.start(u64::from(choice.index));
             if all_end || choice.finish_reason.is_some() {
-                progress.end(u64::from(choice.index));
+                choices.finish(u64::from(choice.index));
             }
         }
         if all_end && self.choices.is_empty() {
-            progress.end(0);
+            choices.finish(0);
         }
     }
 
-    /// A whole completion in place of a stream becomes one piece.
-    fn from_whole(reply: &Whole) -> Option<Self> {
-        let mut completion: Completion = reply.reply().ok().filter(|reply: &Completion| !reply.choices.is_empty())?;
+    /// A complete completion instead of a stream becomes one chunk.
+    fn from_whole(reply: &BufferedResponse) -> Option<Result<Self>> {
+        let mut completion: Completion = match decode_whole(reply)? {
+            Ok(completion) => completion,
+            Err(error) => return Some(Err(error)),
+        };
+        if completion.choices.is_empty() {
+            return None;
+        }
         for choice in &mut completion.choices {
-            // A whole reply has ended, whether it says why or not.
+            // A complete completion has ended, whether or not it has a finish reason.
             choice.finish_reason.get_or_insert(FinishReason::Stop);
         }
-        Some(completion)
+        Some(Ok(completion))
+    }
+
+    fn has_error(&self) -> bool {
+        is_error(&self.extra)
+            || self.choices.is_empty() && is_failure(&|name| self.extra.get(name))
+            || self.failure().is_some()
+    }
+
+    fn api_error(&self) -> ApiError {
+        let own = || ApiError::from_value(&Value::Object(self.extra.clone().into()));
+        self.failure().or_else(own).unwrap_or_default()
     }
 }

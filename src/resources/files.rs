@@ -17,29 +17,31 @@ use std::borrow::Borrow;
 use http::Method;
 
 use crate::call::Call;
+use crate::call::page::{Deleted, Page, SortOrder};
 use crate::client::Client;
-use crate::page::{Deleted, Order, Page};
-use crate::transport::Expect;
+use crate::error::Result;
+use crate::reply::download::Download;
+use crate::transport::BodyMode;
+use crate::transport::file_source::FileSource;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
 use crate::wire::Wire;
-use crate::{Download, FileSource, Result};
 
-/// Files of one client.
+/// The files API of a client.
 #[derive(Clone, Debug)]
 pub struct Files {
     client: Client,
 }
 
 impl Client {
-    /// Files on the server.
+    /// Returns the files API.
     pub fn files(&self) -> Files {
         Files { client: self.clone() }
     }
 }
 
 impl Files {
-    /// Uploads a file: `POST /files`. It is read in pieces while it is sent, and read again when the call is retried.
+    /// Uploads a file: `POST /files`. The content is streamed from its source, and read again if the call is retried.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -56,7 +58,7 @@ impl Files {
         self.create(FileRequest::new(source, purpose))
     }
 
-    /// Uploads a file with all that can be said about it: `POST /files`.
+    /// Uploads a file with additional options: `POST /files`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -69,7 +71,7 @@ impl Files {
     /// ```
     #[doc(alias = "files.create")]
     pub fn create(&self, request: impl Borrow<FileRequest>) -> Call<File> {
-        Call::post_body(&self.client, &["files"], form(request.borrow()))
+        Call::post_body(&self.client.settings, &["files"], form(request.borrow()))
     }
 
     /// Lists files: `GET /files`.
@@ -87,15 +89,15 @@ impl Files {
     #[doc(alias = "files.list")]
     pub fn list(&self, request: impl Borrow<FileListRequest>) -> Call<Page<File>> {
         let request = request.borrow();
-        Call::page(&self.client, &["files"])
-            .maybe_query("purpose", request.purpose.as_ref())
-            .maybe_query("after", request.after.as_ref())
-            .maybe_query("limit", request.limit)
-            .maybe_query("order", request.order.as_ref())
+        Call::page(&self.client.settings, &["files"])
+            .query_opt("purpose", request.purpose.as_ref())
+            .query_opt("after", request.after.as_ref())
+            .query_opt("limit", request.limit)
+            .query_opt("order", request.order.as_ref())
             .extra_query(&request.extra)
     }
 
-    /// Gets what the server knows about a file: `GET /files/{id}`.
+    /// Retrieves the metadata of a file: `GET /files/{id}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -107,7 +109,7 @@ impl Files {
     #[doc(alias = "retrieve")]
     #[doc(alias = "files.retrieve")]
     pub fn get(&self, id: &str) -> Call<File> {
-        Call::get(&self.client, &["files", id])
+        Call::get(&self.client.settings, &["files", id])
     }
 
     /// Deletes a file: `DELETE /files/{id}`.
@@ -120,11 +122,11 @@ impl Files {
     /// ```
     #[doc(alias = "files.delete")]
     pub fn delete(&self, id: &str) -> Call<Deleted> {
-        Call::deleted(&self.client, &["files", id])
+        Call::deleted(&self.client.settings, &["files", id])
     }
 
-    /// Downloads a file: `GET /files/{id}/content`. The reply is read as you take it: as a stream, as bytes, as text, or
-    /// into a file.
+    /// Downloads a file: `GET /files/{id}/content`. Consume the download as a byte stream, as bytes, as text, or save
+    /// it to disk.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -138,7 +140,7 @@ impl Files {
     #[doc(alias = "files.content")]
     pub fn content(&self, id: &str) -> Call<Download> {
         let request = WireRequest::new(Method::GET, &["files", id, "content"], Body::Empty);
-        Call::new(&self.client, request, Expect::Open, Download::open).accept("application/binary")
+        Call::new(&self.client.settings, request, BodyMode::Stream, Download::open).accept("application/binary")
     }
 }
 
@@ -147,50 +149,50 @@ fn form(request: &FileRequest) -> Result<Body> {
     Ok(Body::Form(form.into()))
 }
 
-wire! {
-    /// A file to upload, and what for.
+wire_struct! {
+    /// A request to upload a file.
     ///
     /// See [OpenAI: Upload file](https://platform.openai.com/docs/api-reference/files/create).
     #[doc(alias = "CreateFileRequest")]
     pub struct FileRequest {
-        /// The content and its name.
+        /// Content and name of the file.
         pub file: FileSource = always,
-        /// What the file is for. *Providers*: some have words of their own, such as `batch-api` (Together) and `ocr`
+        /// Purpose of the file. *Providers*: some use their own values, such as `batch-api` (Together) and `ocr`
         /// (Mistral).
         pub purpose: Purpose = always,
-        /// When the server removes the file by itself. *Providers*: OpenAI, Azure.
+        /// Expiration of the file. *Providers*: OpenAI, Azure.
         pub expires_after: Option<ExpiresAfter>,
     }
 
-    /// When the server removes a file by itself.
+    /// The time after which the server deletes a file.
     #[doc(alias = "FileExpirationAfter")]
     pub struct ExpiresAfter {
-        /// From when on the time runs: `created_at`.
+        /// Timestamp from which the time is counted: `created_at`.
         pub anchor: String = always,
-        /// How long, in seconds: from an hour (3600) to 30 days (2592000).
+        /// Number of seconds, from 3600 (one hour) to 2592000 (30 days).
         pub seconds: u64,
     }
 
-    /// Which files to list.
+    /// A request to list files.
     pub struct FileListRequest {
-        /// Those for this.
+        /// Purpose of the files to list.
         pub purpose: Option<Purpose>,
-        /// Id of the last file before those wanted.
+        /// Id of the file before the first one to return.
         pub after: Option<String>,
-        /// How many on a page, 1 to 10000.
+        /// Maximum number of files per page, from 1 to 10000.
         pub limit: Option<u32>,
-        /// By time.
-        pub order: Option<Order>,
+        /// Sort order by creation time.
+        pub order: Option<SortOrder>,
     }
 }
 
 impl FileRequest {
-    /// A file and what it is for.
+    /// Creates a request from a file and its purpose.
     pub fn new(source: impl Into<FileSource>, purpose: impl Into<Purpose>) -> Self {
-        FileRequest { file: source.into(), purpose: purpose.into(), ..FileRequest::blank() }
+        FileRequest { file: source.into(), purpose: purpose.into(), ..FileRequest::default_value() }
     }
 
-    /// Lets the server remove the file by itself, so many seconds after it was made: 3600 to 2592000 (30 days).
+    /// Sets the number of seconds after which the server deletes the file, from 3600 to 2592000 (30 days).
     pub fn expires_after(mut self, seconds: u64) -> Self {
         self.expires_after = Some(ExpiresAfter::created(seconds));
         self
@@ -200,22 +202,16 @@ impl FileRequest {
 setters! { FileRequest {} }
 
 impl ExpiresAfter {
-    /// So many seconds after the file was made.
+    /// Creates an expiration in seconds after the creation of the file.
     pub fn created(seconds: u64) -> Self {
-        ExpiresAfter { anchor: "created_at".to_owned(), seconds, ..ExpiresAfter::blank() }
-    }
-}
-
-impl Default for FileListRequest {
-    fn default() -> Self {
-        FileListRequest::blank()
+        ExpiresAfter { anchor: "created_at".to_owned(), seconds, ..ExpiresAfter::default_value() }
     }
 }
 
 impl FileListRequest {
-    /// All of them, in the server's own order and page size.
+    /// Creates a request for all files, in the server's order and page size.
     pub fn new() -> Self {
-        FileListRequest::blank()
+        FileListRequest::default_value()
     }
 }
 
@@ -223,71 +219,71 @@ setters! { FileListRequest {
     purpose: impl Into<Purpose>,
     after: impl Into<String>,
     limit: u32,
-    order: impl Into<Order>,
+    order: impl Into<SortOrder>,
 } }
 
-wire! {
-    /// A file on the server. Only its id is always there.
+wire_struct! {
+    /// A file on the server. Only the id is always present.
     ///
     /// See [OpenAI: The file object](https://platform.openai.com/docs/api-reference/files/object).
     #[doc(alias = "OpenAIFile")]
     #[doc(alias = "FileObject")]
     pub struct File {
-        /// Its id.
+        /// Id of the file.
         pub id: String = always,
-        /// `file`; do not rely on it.
+        /// The literal `file`; do not rely on it.
         pub object: String,
-        /// Length in bytes.
+        /// Size in bytes.
         pub bytes: Option<u64>,
-        /// Moment of the upload, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created_at: Option<u64>,
-        /// Moment when the server removes it, in Unix seconds.
+        /// Time at which the file expires, in Unix seconds.
         pub expires_at: Option<u64>,
-        /// Name that it was uploaded with.
+        /// Name of the file.
         pub filename: String,
-        /// What it is for.
+        /// Purpose of the file.
         pub purpose: Option<Purpose>,
-        /// How far the server is with it. Deprecated by OpenAI, and missing on many servers.
+        /// Processing status. Deprecated by OpenAI, and missing on many servers.
         pub status: Option<FileStatus>,
-        /// Why a check of the file failed. Deprecated by OpenAI.
+        /// Details of a failed validation. Deprecated by OpenAI.
         pub status_details: Option<String>,
     }
 }
 
-replies! { File: id }
-items! { File }
+responses! { File: id }
+page_items! { File }
 
 open_enum! {
-    /// What a file is for.
+    /// The purpose of a file.
     #[doc(alias = "FilePurpose")]
     pub enum Purpose {
-        /// Read by an assistant.
+        /// Input of an assistant.
         Assistants = "assistants",
-        /// Written by an assistant.
+        /// Output of an assistant.
         AssistantsOutput = "assistants_output",
-        /// Requests of a batch.
+        /// Input of a batch.
         Batch = "batch",
         /// Results of a batch.
         BatchOutput = "batch_output",
-        /// Examples to train a model with.
+        /// Training data for fine-tuning.
         FineTune = "fine-tune",
-        /// Results of a training.
+        /// Results of fine-tuning.
         FineTuneResults = "fine-tune-results",
-        /// Images to look at.
+        /// Images for vision input.
         Vision = "vision",
-        /// Whatever the user may refer to.
+        /// User data for any purpose.
         UserData = "user_data",
-        /// Test data of evaluations.
+        /// Data for evaluations.
         Evals = "evals",
     }
 
-    /// How far the server is with a file.
+    /// The processing status of a file.
     pub enum FileStatus {
-        /// It has arrived.
+        /// The file was uploaded.
         Uploaded = "uploaded",
-        /// It is ready to use.
+        /// The file is ready to use.
         Processed = "processed",
-        /// It cannot be used.
+        /// The file cannot be used.
         Error = "error",
     }
 }

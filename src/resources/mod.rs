@@ -1,10 +1,16 @@
-//! The resources of the API: one file each, with its handle, its requests and its replies.
+//! The resources of the API: one file each, with its handle, its requests and its responses.
 
 pub mod audio;
 pub mod batches;
 pub mod chat;
 pub mod completions;
+pub mod conversations;
 pub mod embeddings;
 pub mod files;
 pub mod images;
+mod items;
 pub mod models;
+pub mod rerank;
+pub mod responses;
+mod tools;
+mod usage;

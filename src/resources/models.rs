@@ -1,4 +1,4 @@
-//! What a server can run: `client.models()`.
+//! The models of a server: `client.models()`.
 //!
 //! ```no_run
 //! # async fn run() -> openai_compatible::Result<()> {
@@ -13,24 +13,24 @@
 //! ```
 
 use crate::call::Call;
+use crate::call::page::{Deleted, Page};
 use crate::client::Client;
-use crate::page::{Deleted, Page};
 
-/// Models of one client's server.
+/// The models endpoint.
 #[derive(Clone, Debug)]
 pub struct Models {
     client: Client,
 }
 
 impl Client {
-    /// What the server can run.
+    /// Returns the handle for the models of the server.
     pub fn models(&self) -> Models {
         Models { client: self.clone() }
     }
 }
 
 impl Models {
-    /// Lists the models: `GET /models`. All of them come at once.
+    /// Lists all models, on one page: `GET /models`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -41,11 +41,11 @@ impl Models {
     /// ```
     #[doc(alias = "models.list")]
     pub fn list(&self) -> Call<Page<Model>> {
-        Call::page(&self.client, &["models"])
+        Call::page(&self.client.settings, &["models"])
     }
 
-    /// Gets a model: `GET /models/{model}`. A slash in the id is escaped; for a server that wants it as it stands, use
-    /// [`Client::get`].
+    /// Retrieves a model: `GET /models/{model}`. A slash in the id is escaped; for a server that expects it unescaped,
+    /// use [`Client::get`].
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -57,10 +57,10 @@ impl Models {
     #[doc(alias = "retrieve")]
     #[doc(alias = "models.retrieve")]
     pub fn get(&self, id: &str) -> Call<Model> {
-        Call::get(&self.client, &["models", id])
+        Call::get(&self.client.settings, &["models", id])
     }
 
-    /// Deletes a fine-tuned model of your own: `DELETE /models/{model}`.
+    /// Deletes a fine-tuned model: `DELETE /models/{model}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -71,28 +71,66 @@ impl Models {
     /// ```
     #[doc(alias = "models.delete")]
     pub fn delete(&self, id: &str) -> Call<Deleted> {
-        Call::deleted(&self.client, &["models", id])
+        Call::deleted(&self.client.settings, &["models", id])
     }
 }
 
-wire! {
+wire_struct! {
     /// A model.
     ///
-    /// Servers tell more about it in `extra`: prices, context length, capabilities. See
-    /// [OpenAI: Models](https://platform.openai.com/docs/api-reference/models/object).
+    /// Servers report more about it in `extra`: prices, context length, capabilities. See [OpenAI:
+    /// Models](https://platform.openai.com/docs/api-reference/models/object).
     pub struct Model {
-        /// Its name in requests. May hold slashes, colons, or a path of files.
+        /// Id of the model, its name in requests. May contain slashes, colons, or a file path.
         pub id: String = always,
-        /// `model`; do not rely on it.
+        /// Object type, `model`; do not rely on it.
         pub object: String,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created: Option<u64>,
-        /// Who made it; empty on some servers.
+        /// Owner of the model; empty on some servers.
         pub owned_by: String,
-        /// Day from which it is no longer served, such as `2026-10-23`.
+        /// Date from which the model is no longer served, such as `2026-10-23`.
         pub shutdown_date: Option<String>,
     }
 }
 
-replies! { Model: id }
-items! { Model }
+responses! { Model: id }
+page_items! { Model }
+
+/// What servers call the context length of a model: OpenRouter and Together, vLLM, Groq, Mistral and LM Studio, LiteLLM, Gemini;
+/// for objects, a pointer into them: llama.cpp, OpenRouter, OGX.
+const CONTEXT_LENGTHS: [(&str, &str); 12] = [
+    ("context_length", ""),
+    ("max_model_len", ""),
+    ("context_window", ""),
+    ("max_context_length", ""),
+    ("max_input_tokens", ""),
+    ("inputTokenLimit", ""),
+    ("context_size", ""),
+    ("n_ctx", ""),
+    ("meta", "/n_ctx"),
+    ("meta", "/n_ctx_train"),
+    ("top_provider", "/context_length"),
+    ("custom_metadata", "/context_length"),
+];
+
+impl Model {
+    /// Returns the maximum number of tokens of a prompt and its completion together, if the server reports it.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// for model in client.models().list().await?.data {
+    ///     println!("{}: {:?} tokens", model.id, model.context_window());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "context_length")]
+    #[doc(alias = "max_model_len")]
+    pub fn context_window(&self) -> Option<u64> {
+        let number = |value: &serde_json::Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+        let lengths =
+            CONTEXT_LENGTHS.iter().filter_map(|(name, pointer)| number(self.extra.get(name)?.pointer(pointer)?));
+        lengths.into_iter().find(|length| *length > 0)
+    }
+}

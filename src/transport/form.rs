@@ -1,4 +1,4 @@
-//! `multipart/form-data`: fields out of a request's members, files out of their sources, built anew for each attempt.
+//! `multipart/form-data`: the fields of a request and the files of their sources, built again for each attempt.
 
 use std::fmt::Write as _;
 
@@ -7,13 +7,12 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Map, Value};
 
 use super::decode::describe;
+use super::file_source::FileSource;
 use super::http::RequestBody;
-use crate::FileSource;
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::writer::written;
-use crate::wire::{Added, Object, object};
+use crate::wire::{Object, ObjectOutput, Overrides};
 
-/// Fields and files of a form.
+/// A `multipart/form-data` body.
 #[derive(Debug)]
 pub struct Form {
     boundary: String,
@@ -46,9 +45,9 @@ impl Default for Form {
 }
 
 impl Form {
-    /// A form with nothing in it.
+    /// Creates an empty form.
     pub fn new() -> Self {
-        // Random enough that no file holds it.
+        // Random enough that no file contains it.
         Form {
             boundary: format!("openai-compatible-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..)),
             parts: Vec::new(),
@@ -63,16 +62,23 @@ impl Form {
 
     /// Adds a file.
     pub fn file(mut self, name: &str, file: FileSource) -> Self {
-        self.push(name, Some((escape(file.name()), file.media_type().to_owned())), Content::File(file));
+        self.push(name, Some(escape(file.name())), Content::File(file));
         self
     }
 
-    /// Adds the members of a request but those in `files`: lists as `name[]`, objects as `name[member]`, nulls left out.
-    pub(crate) fn fields(mut self, request: &dyn Object, added: Added<'_>, files: &[&'static str]) -> Result<Self> {
-        // A null leaves a member out unread: bytes would be turned into base64 for nothing, and a reader refuses.
-        let left_out: Vec<_> = files.iter().map(|name| (*name, Value::Null)).collect();
-        let value = written(&|writer| object::write(request, writer, &left_out, added))
-            .and_then(|json| serde_json::from_slice(&json))
+    /// Adds the members of a request except for those in `files`: arrays as `name[]`, objects as `name[member]`, nulls
+    /// left out.
+    pub(crate) fn fields(
+        mut self,
+        request: &dyn Object,
+        overrides: Overrides<'_>,
+        files: &[&'static str],
+    ) -> Result<Self> {
+        // Null leaves a member out without serializing it: bytes would be encoded as base64 for nothing, and a reader
+        // refuses.
+        let overrides: Vec<_> =
+            files.iter().map(|name| (*name, Value::Null)).chain(overrides.iter().cloned()).collect();
+        let value = serde_json::to_value(ObjectOutput { object: request, overrides: &overrides })
             .map_err(|error| Error::new(ErrorKind::Encode, describe(&error, None)).with_source(error))?;
         if let Value::Object(members) = value {
             in_order(&members).for_each(|(name, value)| self.nested(name, value));
@@ -93,17 +99,12 @@ impl Form {
         self.push(name, None, Content::Text(text.into()));
     }
 
-    fn push(&mut self, name: &str, file: Option<(String, String)>, content: Content) {
+    fn push(&mut self, name: &str, file_name: Option<String>, content: Content) {
         let mut header = format!("--{}\r\nContent-Disposition: form-data; name=\"{}\"", self.boundary, escape(name));
-        if let Some((file_name, content_type)) = file {
+        if let Some(file_name) = file_name {
             // Writing to a String cannot fail.
-            let _ = write!(
-                header,
-                "; filename=\"{file_name}\"\r\nContent-Type: {}",
-                content_type.replace(['\r', '\n'], " ")
-            );
+            let _ = write!(header, "; filename=\"{file_name}\"");
         }
-        header.push_str("\r\n\r\n");
         self.parts.push(Part { header, content });
     }
 
@@ -114,19 +115,26 @@ impl Form {
         })
     }
 
-    /// Opens all files; gives the body and its content type.
+    /// Opens all files; returns the body and its content type.
     pub(crate) async fn build(&self) -> Result<(RequestBody, String)> {
         let closing = Bytes::from(format!("--{}--\r\n", self.boundary));
         let mut length = Some(closing.len() as u64);
         let mut pieces = Vec::with_capacity(self.parts.len() + 1);
         for part in &self.parts {
+            let mut header = part.header.clone();
             let (content_length, content) = match &part.content {
                 Content::Text(text) => (Some(text.len() as u64), stream::iter([Ok(text.clone())]).boxed()),
-                Content::File(file) => file.open().await?,
+                Content::File(file) => {
+                    let file = file.open().await?;
+                    header += "\r\nContent-Type: ";
+                    header += &file.media_type.replace(['\r', '\n'], " ");
+                    (file.length, file.pieces)
+                }
             };
-            let around = part.header.len() as u64 + 2;
+            header += "\r\n\r\n";
+            let around = header.len() as u64 + 2;
             length = length.zip(content_length).map(|(sum, content)| sum + around + content);
-            let header = Bytes::from(part.header.clone());
+            let header = Bytes::from(header);
             let end = stream::iter([Ok(Bytes::from_static(b"\r\n"))]);
             pieces.push(stream::iter([Ok(header)]).chain(content).chain(end).boxed());
         }
@@ -136,14 +144,14 @@ impl Form {
     }
 }
 
-/// Members by their names: the order in a map depends on a feature of serde_json, which any crate may switch on.
+/// Sorted, because the order of a map depends on a feature of serde_json that any crate may enable.
 fn in_order(members: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     let mut members: Vec<_> = members.iter().collect();
     members.sort_by_key(|(name, _)| *name);
     members.into_iter()
 }
 
-/// What browsers do to names in a form (WHATWG): the rest travels as UTF-8.
+/// How browsers escape names in a form (WHATWG); everything else is sent as UTF-8.
 fn escape(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -1,87 +1,97 @@
-//! Whether to try again, and after what wait. Pure: no clock, no socket.
+//! Retry policy: decides whether and when to retry. Pure functions: no I/O, no clock.
 
 use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+use tokio::time::Instant;
 
-/// A server that asks for more than this gets no further try.
-pub(crate) const LONGEST_SERVER_WAIT: Duration = Duration::from_secs(120);
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(8);
+use crate::error::{ApiError, is_transient};
 
-/// How an attempt ended that did not succeed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome<'a> {
-    /// No reply, or one that broke off: connection faults and timeouts.
-    Fault,
-    /// A reply with an error status.
-    Status(StatusCode, &'a HeaderMap),
-    /// Trying again cannot help.
-    Final,
+/// The longest delay that is waited for on behalf of a server. One that requests more is not asked again by the same call.
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
+/// The longest delay that is believed: a date in the year 9999 is a mistake.
+const MAX_REQUESTED_DELAY: Duration = Duration::from_secs(86_400);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
+const MAX_BACKOFF: Duration = Duration::from_secs(8);
+
+/// As good as no limit, and still within the range of the clock.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// The end of a time limit that starts now.
+pub(crate) fn deadline(limit: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(limit.min(FOREVER)).unwrap_or(now)
 }
 
-/// What to do next.
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AttemptFailure<'a> {
+    /// No response, or an interrupted one: connection errors and timeouts.
+    Transient,
+    /// A response with an error status, and the delay that its body requests.
+    Status(StatusCode, &'a HeaderMap, Option<Duration>),
+    /// Another attempt cannot help.
+    Permanent,
+}
+
+/// The decision after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Verdict {
-    /// Try again after this wait.
+pub(crate) enum RetryDecision {
+    /// Retry after this delay.
     Retry(Duration),
     /// Give up.
     Stop,
 }
 
-/// Judges an attempt; `retries_taken` counts from 0, `jitter` is in `0.0..1.0`.
-pub(crate) fn judge(outcome: Outcome<'_>, retries_taken: u32, max_retries: u32, jitter: f64) -> Verdict {
+/// Decides after an attempt; `retries_taken` counts from 0, `jitter` is in `0.0..1.0`.
+pub(crate) fn decide(outcome: AttemptFailure<'_>, retries_taken: u32, max_retries: u32, jitter: f64) -> RetryDecision {
     if retries_taken >= max_retries {
-        return Verdict::Stop;
+        return RetryDecision::Stop;
     }
-    let server_wait = match outcome {
-        Outcome::Final => return Verdict::Stop,
-        Outcome::Fault => None,
-        Outcome::Status(status, headers) => {
+    let requested_delay = match outcome {
+        AttemptFailure::Permanent => return RetryDecision::Stop,
+        AttemptFailure::Transient => None,
+        AttemptFailure::Status(status, headers, delay_in_body) => {
             let wanted = match headers.get("x-should-retry").map(|value| value.as_bytes()) {
                 Some(b"true") => true,
                 Some(b"false") => false,
-                _ => is_retried(status),
+                _ => is_transient(status),
             };
             if !wanted {
-                return Verdict::Stop;
+                return RetryDecision::Stop;
             }
-            server_wait(headers, SystemTime::now())
+            requested_delay(headers, SystemTime::now()).or(delay_in_body)
         }
     };
-    match server_wait {
-        Some(wait) if wait > LONGEST_SERVER_WAIT => Verdict::Stop,
-        Some(wait) => Verdict::Retry(wait),
-        None => Verdict::Retry(own_wait(retries_taken, jitter)),
+    match requested_delay {
+        Some(wait) if wait > MAX_RETRY_AFTER => RetryDecision::Stop,
+        Some(wait) => RetryDecision::Retry(wait),
+        None => RetryDecision::Retry(backoff_delay(retries_taken, jitter)),
     }
 }
 
-/// Statuses that another try may change.
-pub(crate) fn is_retried(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 409 | 429 | 500..)
-}
-
 /// min(0.5 s · 2ⁿ, 8 s) × (0.75..1].
-fn own_wait(retries_taken: u32, jitter: f64) -> Duration {
+fn backoff_delay(retries_taken: u32, jitter: f64) -> Duration {
     let wait = ExponentialBuilder::default()
-        .with_min_delay(FIRST_WAIT)
-        .with_max_delay(LONGEST_WAIT)
+        .with_min_delay(INITIAL_BACKOFF)
+        .with_max_delay(MAX_BACKOFF)
         .with_factor(2.0)
         .without_max_times()
         .build()
-        // Past the ceiling all waits are the same.
+        // Past the ceiling all delays are the same.
         .nth(retries_taken.min(8) as usize)
-        .unwrap_or(LONGEST_WAIT);
+        .unwrap_or(MAX_BACKOFF);
     wait.mul_f64(1.0 - 0.25 * jitter)
 }
 
-/// The wait that a server asks for: `retry-after-ms`, else `retry-after` in seconds or as a date. `None` when there is
-/// none to use: absent, unreadable, zero or past.
-pub(crate) fn server_wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// The delay requested by the server: `retry-after-ms`, else `retry-after` in seconds or as a date. `None` if there is
+/// none to use: missing, malformed, zero or past.
+pub(crate) fn requested_delay(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let number = |name: &str| -> Option<f64> {
         let text = headers.get(name)?.to_str().ok()?.trim();
-        // `inf` and `nan` are no numbers here; `1e400` overflows to infinity, which is a very long wait.
+        // `inf` and `nan` are not numbers here; `1e400` overflows to infinity, which is a very long delay.
         text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '+' | '-'))
             .then(|| text.parse::<f64>().ok())
             .flatten()
@@ -95,7 +105,68 @@ pub(crate) fn server_wait(headers: &HeaderMap, now: SystemTime) -> Option<Durati
             date.duration_since(now).ok()?.as_secs_f64()
         }
     };
-    (seconds > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    delay(seconds)
+}
+
+/// A delay in seconds, if it is one, within the ceiling.
+fn delay(seconds: f64) -> Option<Duration> {
+    (seconds > 0.0)
+        .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(MAX_REQUESTED_DELAY).min(MAX_REQUESTED_DELAY))
+}
+
+/// The delay that the body of an error requests: Gemini's `retryDelay`, a member `retry_after`, or words such as "try again
+/// in 1m2.5s".
+pub(crate) fn delay_in_body(error: &ApiError) -> Option<Duration> {
+    let in_members = error.extra.iter().find_map(|(name, value)| delay_in_member(name, value));
+    in_members.or_else(|| {
+        let message = error.message.to_ascii_lowercase();
+        ["again in ", "retry in ", "again after ", "retry after "].into_iter().find_map(|words| {
+            let (_, rest) = message.split_once(words)?;
+            delay(seconds_in_words(rest)?)
+        })
+    })
+}
+
+fn delay_in_member(name: &str, value: &Value) -> Option<Duration> {
+    match value {
+        Value::Object(members) => members.iter().find_map(|(name, value)| delay_in_member(name, value)),
+        Value::Array(items) => items.iter().find_map(|item| delay_in_member(name, item)),
+        Value::Number(_) | Value::String(_) => {
+            let number =
+                || value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite());
+            match name.to_ascii_lowercase().replace('-', "_").as_str() {
+                "retrydelay" | "retry_delay" => delay(seconds_in_words(value.as_str()?)?),
+                "retry_after" | "retry_after_seconds" | "retryafter" => delay(number()?),
+                "retry_after_ms" => delay(number()? / 1000.0),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The seconds in the first words of a text: `634ms`, `36s`, `1m2.5s`, `20 seconds`, `1 minute`.
+fn seconds_in_words(text: &str) -> Option<f64> {
+    let mut seconds = None;
+    let mut rest = text.trim_start();
+    loop {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at_checked(end)?;
+        let Ok(number) = number.parse::<f64>() else { return seconds };
+        let after = after.trim_start();
+        let end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(end)?;
+        let factor = match unit {
+            "ms" | "millisecond" | "milliseconds" => 0.001,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+            "h" | "hr" | "hour" | "hours" => 3600.0,
+            "d" | "day" | "days" => 86_400.0,
+            _ => return seconds,
+        };
+        seconds = Some(seconds.unwrap_or(0.0) + number * factor);
+        rest = after;
+    }
 }
 
 #[cfg(test)]
@@ -107,15 +178,15 @@ mod tests {
     }
 
     fn wait(name: &'static str, value: &str) -> Option<Duration> {
-        server_wait(&headers(name, value), SystemTime::now())
+        requested_delay(&headers(name, value), SystemTime::now())
     }
 
     #[test]
     fn own_waits_double_up_to_eight_seconds() {
-        let waits: Vec<_> = (0..7).map(|n| own_wait(n, 0.0).as_millis()).collect();
+        let waits: Vec<_> = (0..7).map(|n| backoff_delay(n, 0.0).as_millis()).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
-        assert_eq!(own_wait(0, 1.0), Duration::from_millis(375));
-        assert_eq!(own_wait(u32::MAX, 0.0), LONGEST_WAIT);
+        assert_eq!(backoff_delay(0, 1.0), Duration::from_millis(375));
+        assert_eq!(backoff_delay(u32::MAX, 0.0), MAX_BACKOFF);
     }
 
     #[test]
@@ -134,11 +205,40 @@ mod tests {
     }
 
     #[test]
+    fn delays_in_bodies_are_members_or_words() {
+        let delay = |body: &str| delay_in_body(&ApiError::from_body(body.as_bytes())).map(|delay| delay.as_millis());
+        for (body, milliseconds) in [
+            (r#"[{"error":{"message":"Quota.","details":[{"@type":"x.RetryInfo","retryDelay":"36s"}]}}]"#, 36_000),
+            (r#"{"error":{"message":"Rate limit reached. Please try again in 634ms."}}"#, 634),
+            (r#"{"error":{"message":"Please try again in 1m2.5s. Visit x"}}"#, 62_500),
+            (r#"{"error":"Too many requests, please retry after 20 seconds."}"#, 20_000),
+            (r#"{"message":"Try again in 1 minute"}"#, 60_000),
+            (r#"{"message":"slow down","retry_after":1.5}"#, 1_500),
+            (r#"{"error":{"message":"slow down","metadata":{"retry-after-ms":"250"}}}"#, 250),
+            (r#"{"message":"slow down","retry_after":1e300}"#, 86_400_000),
+        ] {
+            assert_eq!(delay(body), Some(milliseconds), "{body}");
+        }
+        for body in
+            [r#"{"message":"try again in a while"}"#, r#"{"message":"retry after -5 s"}"#, "try again in 5 apples"]
+        {
+            assert_eq!(delay(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_requested_delay_has_a_ceiling() {
+        for value in ["1e309", "18446744073709551615", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(wait("retry-after", value), Some(MAX_REQUESTED_DELAY), "{value}");
+        }
+    }
+
+    #[test]
     fn a_server_that_asks_for_too_long_gets_no_further_try() {
         for value in ["121", "1e400", "99999999999999999999999999999999999"] {
             let headers = headers("retry-after", value);
-            let outcome = Outcome::Status(StatusCode::TOO_MANY_REQUESTS, &headers);
-            assert_eq!(judge(outcome, 0, 2, 0.5), Verdict::Stop, "{value}");
+            let outcome = AttemptFailure::Status(StatusCode::TOO_MANY_REQUESTS, &headers, None);
+            assert_eq!(decide(outcome, 0, 2, 0.5), RetryDecision::Stop, "{value}");
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Server-sent events by the rules of the WHATWG (HTML 9.2): bytes in, events out.
 //!
-//! The decoder does no I/O. Hand it each network chunk with [`Decoder::push`], then take events
-//! with [`Decoder::next_event`] until it gives `None`. At the end of input call
-//! [`Decoder::finish`].
+//! The decoder does no I/O. Pass it each network chunk with [`Decoder::push`], then take events with
+//! [`Decoder::next_event`] until it returns `None`. At the end of input call [`Decoder::finish`].
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -13,11 +12,11 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use memchr::memchr2;
 
-/// Longest line that is copied out of the line buffer, which then serves the next line too. A
-/// longer line takes the buffer with it, so that one giant event does not leave a giant buffer.
+/// The longest line that is copied out of the line buffer, which then serves the next line, too. A longer line takes
+/// the buffer with it, so that one giant event does not leave a giant buffer.
 const MAX_COPIED_LINE: usize = 4 << 10;
 
-/// Pieces under this size are not worth setting out for with vectors.
+/// Chunks under this size are too small for vector instructions.
 const SMALL: usize = 16;
 
 /// One server-sent event.
@@ -28,7 +27,7 @@ pub struct Event {
     pub event: Option<Box<str>>,
     /// Payload: the `data:` lines joined by LF. Shares the network buffer where it can.
     pub data: Bytes,
-    /// Last event id in force. It may come from an earlier event.
+    /// Last event id. It may come from an earlier event.
     pub id: Option<Arc<str>>,
     /// Reconnection time in milliseconds, if this event's block sets one.
     pub retry: Option<u64>,
@@ -41,7 +40,7 @@ impl Event {
     }
 }
 
-/// An event outgrew the limit of its [`Decoder`].
+/// An event exceeded the limit of its [`Decoder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventTooLarge {
     /// The limit in bytes.
@@ -50,23 +49,37 @@ pub struct EventTooLarge {
 
 impl fmt::Display for EventTooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "server-sent event is larger than {} bytes", self.limit)
+        write!(f, "server-sent event exceeds the limit of {} bytes", self.limit)
     }
 }
 
 impl std::error::Error for EventTooLarge {}
 
-/// Decodes a byte stream into [`Event`]s. Chunks may end anywhere, even inside a line end.
+/// The fields of events, and the empty one of comments.
+const FIELDS: [&str; 6] = ["", "data", "event", "id", "retry", "error"];
+
+/// True if a text is the beginning of a field, as of a body that was cut in its first line.
+pub(crate) fn is_cut_field(text: &str) -> bool {
+    FIELDS.iter().any(|name| name.starts_with(text))
+}
+
+/// True if a text begins with a field of an event, or with a comment.
+pub(crate) fn is_event_stream(text: &str) -> bool {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    line.split_once(':').is_some_and(|(name, _)| FIELDS.contains(&name))
+}
+
+/// Decodes a byte stream into [`Event`]s. Chunks may end anywhere, even inside of a line end.
 ///
-/// One rule is not in the standard: a line `error: value` means `event: error` and then
-/// `data: value`. Old llama.cpp servers report errors that way.
+/// One rule is not in the standard: a line `error: value` means `event: error` followed by `data: value`. Old llama.cpp
+/// servers report errors that way.
 pub struct Decoder {
     chunk: Bytes,
     /// Start of the unread part of `chunk`.
     position: usize,
     /// Chunks pushed while `chunk` was still unread. None is empty.
     queue: VecDeque<Bytes>,
-    /// The unfinished line, if it began in an earlier chunk.
+    /// The unfinished line, if it started in an earlier chunk.
     line: Vec<u8>,
     block: Block,
     /// Bytes of the block so far without line ends, unfinished line included.
@@ -83,9 +96,9 @@ impl Decoder {
         Self::with_max_event_size(64 << 20)
     }
 
-    /// Creates a decoder with another limit on the size of one event.
+    /// Creates a decoder with another limit on the size of an event.
     ///
-    /// The size is that of all lines since the last blank one, comments too, without line ends.
+    /// The size is that of all lines since the last blank one, including comments, without line ends.
     pub fn with_max_event_size(bytes: usize) -> Self {
         Self {
             chunk: Bytes::new(),
@@ -100,9 +113,9 @@ impl Decoder {
         }
     }
 
-    /// Hands over one chunk of the stream. Payloads share its memory.
+    /// Passes one chunk of the stream to the decoder. Payloads share its memory.
     ///
-    /// Take the events before pushing more: the limit does not count chunks that wait.
+    /// Take the events before pushing more: the limit does not include chunks that wait.
     pub fn push(&mut self, bytes: Bytes) {
         if bytes.is_empty() || self.too_large {
             return;
@@ -118,13 +131,23 @@ impl Decoder {
         }
     }
 
-    /// True when [`next_event`](Decoder::next_event) has nothing to look at.
+    /// True if [`next_event`](Decoder::next_event) has nothing to read.
     #[inline]
     pub(crate) fn is_drained(&self) -> bool {
         self.chunk.is_empty() && self.queue.is_empty() && !self.too_large
     }
 
-    /// Takes a piece that ends no line: the bulk of what comes byte by byte.
+    /// True while an event with data is arriving: comments and other fields alone are none.
+    pub(crate) fn has_partial_data(&self) -> bool {
+        self.block.data.is_some() || self.line.starts_with(b"data")
+    }
+
+    /// True if the data that has arrived of an event is the end marker, which needs no blank line.
+    pub(crate) fn has_end_marker(&self) -> bool {
+        self.block.data.as_ref().is_some_and(|data| self.block.joined.is_empty() && data.trim_ascii() == b"[DONE]")
+    }
+
+    /// Takes a chunk that ends no line, as most do that arrive byte by byte.
     fn continue_line(&mut self, piece: &[u8]) -> bool {
         let size = self.size.saturating_add(piece.len());
         let fits = size <= self.limit && line_length(piece) == piece.len();
@@ -142,7 +165,7 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// [`EventTooLarge`] once an event outgrows the limit, and from then on.
+    /// [`EventTooLarge`] once an event exceeds the limit, and from then on.
     pub fn next_event(&mut self) -> Result<Option<Event>, EventTooLarge> {
         if self.too_large {
             return Err(EventTooLarge { limit: self.limit });
@@ -150,7 +173,7 @@ impl Decoder {
         loop {
             let unread = self.chunk.get(self.position..).unwrap_or_default();
             let Some(first) = unread.first() else {
-                // The read chunk is let go: it may be a small part of a large buffer.
+                // The read chunk is released: it may be a small part of a large buffer.
                 if !self.chunk.is_empty() {
                     self.position = 0;
                     self.chunk = Bytes::new();
@@ -188,9 +211,9 @@ impl Decoder {
                 }
             };
             self.position = end + line_end;
-            // Shortcut for the bulk of every stream: the only data line, then a blank line.
+            // Fast path for most events: the only data line, then a blank line.
             if ends_block && self.line.is_empty() && self.block.data.is_none() {
-                if let Some(value) = value_of(b"data", line) {
+                if let Some(value) = to_value(b"data", line) {
                     // The value is the end of the line, so the range lies within the chunk.
                     let range = end - value.len()..end;
                     let data = if self.position == self.chunk.len() {
@@ -226,7 +249,7 @@ impl Decoder {
 
     /// Ends the input. Returns the pending event even without its blank line, if it has data.
     ///
-    /// Events that [`Decoder::next_event`] has yet to give come first, one per call.
+    /// Events that [`Decoder::next_event`] has not returned yet come first, one per call.
     pub fn finish(&mut self) -> Option<Event> {
         match self.next_event() {
             Ok(None) => {
@@ -262,7 +285,7 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// What the lines since the last blank line have set.
+/// The fields set by the lines since the last blank line.
 #[derive(Default)]
 struct Block {
     event: Option<Box<str>>,
@@ -283,20 +306,20 @@ impl Block {
         if !mem::replace(&mut self.past_start, true) {
             line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
         }
-        if let Some(value) = value_of(b"data", line) {
+        if let Some(value) = to_value(b"data", line) {
             self.add_data(value, share);
-        } else if let Some(name) = value_of(b"event", line) {
+        } else if let Some(name) = to_value(b"event", line) {
             self.event = (!name.is_empty()).then(|| decode_utf8(name).into());
-        } else if let Some(id) = value_of(b"id", line) {
+        } else if let Some(id) = to_value(b"id", line) {
             if !id.contains(&0) {
                 self.last_id = (!id.is_empty()).then(|| decode_utf8(id).into());
             }
-        } else if let Some(digits) = value_of(b"retry", line) {
-            // The standard has no plus sign, `parse` has.
+        } else if let Some(digits) = to_value(b"retry", line) {
+            // The standard allows no plus sign, and `parse` does.
             if !digits.starts_with(b"+") {
                 self.retry = decode_utf8(digits).parse().ok().or(self.retry);
             }
-        } else if let Some(value) = value_of(b"error", line) {
+        } else if let Some(value) = to_value(b"error", line) {
             self.event = Some("error".into());
             self.add_data(value, share);
         }
@@ -333,7 +356,7 @@ impl Block {
     }
 }
 
-/// Length of the line that begins here, as far as it is there.
+/// The length of the line that starts here, as far as it has arrived.
 #[inline]
 fn line_length(bytes: &[u8]) -> usize {
     let found = match bytes.len() {
@@ -344,7 +367,7 @@ fn line_length(bytes: &[u8]) -> usize {
 }
 
 /// Returns the value, if `line` is a field of that name.
-fn value_of<'a>(name: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
+fn to_value<'a>(name: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
     match line.strip_prefix(name)? {
         [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some(value),
         _ => None,

@@ -1,43 +1,43 @@
-//! What a call tells `tracing`: one span a call, one event an attempt, under the names of OpenTelemetry's conventions.
-//! Bodies, keys, queries and the server's own words stay out, as do all header values but the request id. Without the
-//! feature it is all empty.
+//! Spans and events for `tracing`: one span per call and one event per attempt, with the names of OpenTelemetry's
+//! conventions. Bodies, keys, queries and error messages are never recorded, and no header value except for the request
+//! id. Empty without the feature.
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) use self::off::{Trace, attempt};
+pub(crate) use self::off::{Trace, record_attempt};
 #[cfg(feature = "tracing")]
-pub(crate) use self::on::{Trace, attempt};
+pub(crate) use self::on::{Trace, record_attempt};
 
 #[cfg(not(feature = "tracing"))]
 mod off {
     use ::http::StatusCode;
 
-    use crate::call::Asked;
     use crate::error::Error;
-    use crate::transport::Answer;
-    use crate::transport::retry::Verdict;
+    use crate::transport::PreparedCall;
+    use crate::transport::RawResponse;
+    use crate::transport::retry::RetryDecision;
 
     #[derive(Debug, Default)]
     pub(crate) struct Trace(());
 
     impl Trace {
-        pub(crate) fn start(_: &Asked) -> Self {
+        pub(crate) fn start(_: &PreparedCall) -> Self {
             Trace(())
         }
 
-        pub(crate) fn over<F: Future>(&self, call: F) -> F {
+        pub(crate) fn instrument<F: Future>(&self, call: F) -> F {
             call
         }
 
-        pub(crate) fn answered(&mut self, _: &Answer) {}
+        pub(crate) fn record_response(&mut self, _: &RawResponse) {}
 
-        pub(crate) fn read(&mut self, _: &[u8]) {}
+        pub(crate) fn record_body(&mut self, _: &[u8]) {}
 
-        pub(crate) fn fail(&mut self, _: &Error) {}
+        pub(crate) fn record_error(&mut self, _: &Error) {}
 
-        pub(crate) fn end(&mut self) {}
+        pub(crate) fn finish(&mut self) {}
     }
 
-    pub(crate) fn attempt(_: u32, _: Result<StatusCode, (&Error, Verdict)>) {}
+    pub(crate) fn record_attempt(_: u32, _: Result<StatusCode, (&Error, RetryDecision)>) {}
 }
 
 #[cfg(feature = "tracing")]
@@ -53,16 +53,17 @@ mod on {
     use tracing::{Instrument, Span};
     use url::Origin;
 
-    use crate::call::{Asked, request_id};
+    use crate::error::request_id;
     use crate::error::{Error, Secrets};
-    use crate::transport::Answer;
+    use crate::transport::PreparedCall;
+    use crate::transport::RawResponse;
     use crate::transport::request::WireRequest;
-    use crate::transport::retry::Verdict;
+    use crate::transport::retry::RetryDecision;
 
-    /// Does not change when files move: filters name it.
+    /// Stays the same when files move, because filters name it.
     const TARGET: &str = "openai_compatible";
 
-    /// Routes that run a model: the operation, and what is made where the operation does not say it.
+    /// Endpoints that run a model: the operation, and the type of output unless the operation implies it.
     const OPERATIONS: [(&str, &str, Option<&str>); 10] = [
         ("chat/completions", "chat", None),
         ("responses", "chat", None),
@@ -76,7 +77,7 @@ mod on {
         ("images/variations", "generate_content", Some("image")),
     ];
 
-    /// Parts of routes that are no ids, besides the first part.
+    /// Path segments that are not ids, apart from the first one.
     const WORDS: [&str; 28] = [
         "cancel",
         "checkpoints",
@@ -108,11 +109,11 @@ mod on {
         "voices",
     ];
 
-    /// The span of a call, until its reply is read; nothing where nobody listens.
+    /// The span of a call, until its response is read; nothing if no subscriber is interested.
     #[derive(Debug, Default)]
     pub(crate) struct Trace(Option<Box<Open>>);
 
-    /// What the call came to is recorded once, at its end: some subscribers write a field again for each value.
+    /// Results are recorded once, at the end: some subscribers write a field again for each value.
     #[derive(Debug)]
     struct Open {
         span: Span,
@@ -131,10 +132,10 @@ mod on {
     }
 
     impl Trace {
-        pub(crate) fn start(asked: &Asked) -> Self {
-            let request = &asked.request;
+        pub(crate) fn start(call: &PreparedCall) -> Self {
+            let request = &call.request;
             let operation = operation(request);
-            let (host, port) = match &asked.client.settings().base_url.origin {
+            let (host, port) = match &call.settings.base_url.origin {
                 Origin::Tuple(_, host, port) => (Some(host), Some(*port)),
                 Origin::Opaque(_) => (None, None),
             };
@@ -149,7 +150,7 @@ mod on {
                 otel.kind = "client",
                 otel.status_code = Empty,
                 gen_ai.operation.name = operation.map(|(operation, _)| operation),
-                // The convention's word for this API, whoever serves it.
+                // The convention's name for this API, whoever serves it.
                 gen_ai.provider.name = operation.map(|_| "openai"),
                 gen_ai.output.type = operation.and_then(|(_, output)| output),
                 gen_ai.request.model = request.model.as_deref(),
@@ -188,58 +189,62 @@ mod on {
             })))
         }
 
-        /// The call, inside its span.
-        pub(crate) fn over<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
+        /// Returns the call within its span.
+        pub(crate) fn instrument<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
             call.instrument(self.0.as_ref().map_or_else(Span::none, |open| open.span.clone()))
         }
 
-        pub(crate) fn answered(&mut self, answer: &Answer) {
+        pub(crate) fn record_response(&mut self, response: &RawResponse) {
             let Some(open) = &mut self.0 else { return };
-            open.secrets = answer.whole.secrets.clone();
-            open.status = Some(answer.whole.status);
-            open.request_id = request_id(&answer.whole.headers).map(str::to_owned);
-            open.attempts = answer.attempts;
-            self.read(&answer.whole.body);
+            open.secrets = response.buffered.secrets.clone();
+            open.status = Some(response.buffered.status);
+            open.request_id = request_id(&response.buffered.headers).map(str::to_owned);
+            open.attempts = response.attempts;
+            self.record_body(&response.buffered.body);
         }
 
-        /// Looks into a reply, or into one event of it. The types know nothing of it: so it works for raw routes, too.
-        pub(crate) fn read(&mut self, json: &[u8]) {
+        /// Records fields of a response, or of one of its events. The types know nothing of this, so that it works for
+        /// custom endpoints, too.
+        pub(crate) fn record_body(&mut self, json: &[u8]) {
             let Some(open) = self.0.as_mut().filter(|open| open.is_inference && !json.is_empty()) else { return };
             let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
-            let Ok(told) = serde_json::from_slice::<Told<'_>>(json) else { return };
-            // Events of the Responses API hold the reply.
-            let inner = told.response.and_then(|inner| serde_json::from_str::<Told<'_>>(inner.get()).ok());
-            open.take(told);
+            let Ok(fields) = serde_json::from_slice::<RecordedFields<'_>>(json) else { return };
+            // Events of the Responses API contain the response.
+            let inner = fields.response.and_then(|inner| serde_json::from_str::<RecordedFields<'_>>(inner.get()).ok());
+            open.take(fields);
             if let Some(inner) = inner {
                 open.take(inner);
             }
         }
 
-        pub(crate) fn fail(&mut self, error: &Error) {
+        pub(crate) fn record_error(&mut self, error: &Error) {
             if let Some(open) = &mut self.0 {
                 open.error = Some(error_type(error));
                 open.status = error.status().or(open.status);
                 open.request_id = error.request_id().map(str::to_owned).or(open.request_id.take());
                 open.attempts = error.attempts().max(open.attempts);
             }
-            self.end();
+            self.finish();
         }
 
         /// Ends the span; so does dropping this.
-        pub(crate) fn end(&mut self) {
+        pub(crate) fn finish(&mut self) {
             self.0 = None;
         }
     }
 
-    /// What is told of a reply; whatever else is in it is skipped unread.
+    /// The recorded fields of a response; everything else is skipped unread.
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct Told<'a> {
+    struct RecordedFields<'a> {
         id: Value,
         model: Value,
-        choices: Option<Vec<ToldChoice>>,
+        choices: Option<Vec<RecordedChoice>>,
         usage: Value,
-        /// Groq's place for the usage of a stream.
+        /// Of the Responses API.
+        status: Value,
+        incomplete_details: Value,
+        /// Where Groq puts the usage of a stream.
         x_groq: Value,
         #[serde(borrow)]
         response: Option<&'a RawValue>,
@@ -247,27 +252,31 @@ mod on {
 
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct ToldChoice {
+    struct RecordedChoice {
         index: Value,
         finish_reason: Value,
     }
 
     impl Open {
-        fn take(&mut self, told: Told<'_>) {
-            self.id = text(told.id).or(self.id.take());
-            self.model = text(told.model).or(self.model.take());
-            for (choice, position) in told.choices.into_iter().flatten().zip(0..) {
+        fn take(&mut self, fields: RecordedFields<'_>) {
+            self.id = text(fields.id).or(self.id.take());
+            self.model = text(fields.model).or(self.model.take());
+            for (choice, position) in fields.choices.into_iter().flatten().zip(0..) {
                 if let Some(reason) = text(choice.finish_reason) {
                     self.finish_reasons.insert(choice.index.as_u64().unwrap_or(position), reason);
                 }
             }
-            let own = told.x_groq.get("usage").filter(|_| !told.usage.is_object());
-            let usage = own.unwrap_or(&told.usage);
+            if let Some(status @ ("completed" | "incomplete" | "failed" | "cancelled")) = fields.status.as_str() {
+                let reason = fields.incomplete_details.get("reason").and_then(Value::as_str).unwrap_or(status);
+                self.finish_reasons.insert(0, reason.to_owned());
+            }
+            let own = fields.x_groq.get("usage").filter(|_| !fields.usage.is_object());
+            let usage = own.unwrap_or(&fields.usage);
             let count = |pointers: [&str; 2]| {
                 let found = pointers.iter().find_map(|pointer| usage.pointer(pointer))?;
                 found.as_u64().or_else(|| found.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64))
             };
-            // The last ones count: they are never added up.
+            // The last counts are the total; they are never summed.
             self.input_tokens = count(["/prompt_tokens", "/input_tokens"]).or(self.input_tokens);
             self.output_tokens = count(["/completion_tokens", "/output_tokens"]).or(self.output_tokens);
             self.cached_tokens = count(["/prompt_tokens_details/cached_tokens", "/input_tokens_details/cached_tokens"])
@@ -285,11 +294,11 @@ mod on {
             ];
             for (name, text) in texts {
                 if let Some(text) = text {
-                    span.record(name, &*self.secrets.hide(text));
+                    span.record(name, &*self.secrets.redact(text));
                 }
             }
             if !self.finish_reasons.is_empty() {
-                let reasons: Vec<_> = self.finish_reasons.values().map(|reason| self.secrets.hide(reason)).collect();
+                let reasons: Vec<_> = self.finish_reasons.values().map(|reason| self.secrets.redact(reason)).collect();
                 span.record("gen_ai.response.finish_reasons", debug(reasons));
             }
             let numbers = [
@@ -310,14 +319,14 @@ mod on {
         }
     }
 
-    /// One attempt has come to its end.
-    pub(crate) fn attempt(number: u32, result: Result<StatusCode, (&Error, Verdict)>) {
+    /// Records the end of an attempt.
+    pub(crate) fn record_attempt(number: u32, result: Result<StatusCode, (&Error, RetryDecision)>) {
         match result {
             Ok(status) => tracing::debug!(
                 target: TARGET,
                 attempt = number,
                 http.response.status_code = status.as_u16(),
-                "the server answered"
+                "response received"
             ),
             Err((error, verdict)) => tracing::debug!(
                 target: TARGET,
@@ -326,13 +335,13 @@ mod on {
                 error.type = &*error_type(error),
                 request_id = error.request_id(),
                 wait_ms = match verdict {
-                    Verdict::Retry(wait) => u64::try_from(wait.as_millis()).ok(),
-                    Verdict::Stop => None,
+                    RetryDecision::Retry(wait) => u64::try_from(wait.as_millis()).ok(),
+                    RetryDecision::Stop => None,
                 },
-                "the attempt failed, {}",
+                "attempt failed, {}",
                 match verdict {
-                    Verdict::Retry(_) => "another follows",
-                    Verdict::Stop => "no other follows",
+                    RetryDecision::Retry(_) => "retrying",
+                    RetryDecision::Stop => "giving up",
                 }
             ),
         }
@@ -344,7 +353,7 @@ mod on {
         known.map(|(_, operation, output)| (*operation, *output))
     }
 
-    /// The route with `{id}` in place of ids: few values, and none of them the user's.
+    /// The path with `{id}` for ids: few values, and none of them from the user.
     fn route(request: &WireRequest) -> String {
         let mut route = String::with_capacity(request.path.len() + 1);
         for (position, part) in request.path.trim_end_matches('/').split('/').enumerate() {
@@ -354,7 +363,7 @@ mod on {
         route
     }
 
-    /// The status of a refusal, else the kind of error: few values, and none of them the server's words.
+    /// The error status, else the kind of error: few values, and none of them from the server.
     fn error_type(error: &Error) -> Cow<'static, str> {
         match error.status().filter(|status| !status.is_success()) {
             Some(status) => status.as_str().to_owned().into(),

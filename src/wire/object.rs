@@ -1,40 +1,38 @@
 //! Structs as JSON objects.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
-use super::{Extra, Json, NotJson, Read, Wire, Writer};
+use super::{Extra, Input, InvalidInput, Output, ReadOutcome, Wire};
 
 /// A struct whose fields are the members of a JSON object.
 pub trait Object: Wire {
-    /// The members that have a field, in the order in which they are written.
-    fn members(&self) -> &'static [Member];
+    /// The table of its fields, in the order in which they are written.
+    fn fields(&self) -> &'static [FieldSpec];
 
-    /// The field of a member, by its place among them.
-    fn field(&self, index: usize) -> &dyn Wire;
+    /// Hands out the fields that are written, in their order.
+    fn for_each_written<'a>(&'a self, take: &mut dyn FnMut(&'static FieldSpec, &'a dyn Wire));
 
-    /// Reads the field of a member; behind the last of them, what has no field is odd.
-    fn read_field(&mut self, index: usize, json: &mut Json<'_>) -> Result<Read, NotJson>;
+    /// Reads the field at this position; past the end of the table, every value is a mismatch.
+    fn read_field(&mut self, index: usize, input: Input<'_>) -> Result<ReadOutcome, InvalidInput>;
 
-    /// Members without a field.
+    /// Unknown and mismatched members.
     fn extra(&self) -> &Extra;
 
-    /// Members without a field.
+    /// Unknown and mismatched members.
     fn extra_mut(&mut self) -> &mut Extra;
 }
 
 impl<T: Object> Object for Box<T> {
-    fn members(&self) -> &'static [Member] {
-        T::members(self)
+    fn fields(&self) -> &'static [FieldSpec] {
+        T::fields(self)
     }
 
-    fn field(&self, index: usize) -> &dyn Wire {
-        T::field(self, index)
+    fn for_each_written<'a>(&'a self, take: &mut dyn FnMut(&'static FieldSpec, &'a dyn Wire)) {
+        T::for_each_written(self, take);
     }
 
-    fn read_field(&mut self, index: usize, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        T::read_field(self, index, json)
+    fn read_field(&mut self, index: usize, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+        T::read_field(self, index, input)
     }
 
     fn extra(&self) -> &Extra {
@@ -46,89 +44,93 @@ impl<T: Object> Object for Box<T> {
     }
 }
 
-/// A member that has a field.
-#[derive(Clone, Copy, Debug)]
-pub struct Member {
-    pub(crate) name: &'static str,
-    /// Written even when it is blank.
-    pub(crate) always: bool,
+impl std::fmt::Debug for dyn Object + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Object")
+    }
 }
 
-/// Members that the method decides, such as `stream`: they win over what the user put into `extra`, and that wins over a
-/// field. One that is null is left out.
-pub(crate) type Added<'a> = &'a [(&'static str, Value)];
+/// A row of the table of fields.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldSpec {
+    /// The name on the wire.
+    pub(crate) name: &'static str,
+    /// Written even when the value is the default.
+    pub(crate) always: bool,
+    /// NaN and infinities are an error: a request sends what was set, and JSON has no such numbers.
+    pub(crate) finite: bool,
+    /// Null is written only where the object is a member of a union.
+    pub(crate) null_in_union: bool,
+}
 
-/// The member `stream`: left out where the reply comes whole.
-pub(crate) fn stream_member(stream: bool) -> (&'static str, Value) {
+impl FieldSpec {
+    /// A field of this name, left out when its value is the default.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        FieldSpec { name, always: false, finite: false, null_in_union: false }
+    }
+
+    /// The same, written even when its value is the default.
+    pub(crate) const fn always(self) -> Self {
+        FieldSpec { always: true, ..self }
+    }
+
+    /// The same, written as null beside another field, where the object is a member of a union.
+    pub(crate) const fn null_beside(self) -> Self {
+        FieldSpec { null_in_union: true, ..self }
+    }
+
+    /// The same, read by a function of its own.
+    pub(crate) const fn read_by(self) -> Self {
+        self
+    }
+
+    /// The same, read by a function of its own and always written.
+    pub(crate) const fn with(self) -> Self {
+        self.always()
+    }
+
+    /// The same, refusing NaN and infinities.
+    pub(crate) const fn finite(self) -> Self {
+        FieldSpec { finite: true, ..self }
+    }
+}
+
+/// Members that a method decides, such as `stream`: they win over `extra`, which wins over fields. Null leaves a member out.
+pub(crate) type Overrides<'a> = &'a [(&'static str, Value)];
+
+/// The member `stream`, left out where the response does not stream.
+pub(crate) fn stream_override(stream: bool) -> (&'static str, Value) {
     ("stream", if stream { Value::Bool(true) } else { Value::Null })
 }
 
-/// Reads an object; of null, nothing.
-pub(crate) fn read(object: &mut dyn Object, json: &mut Json<'_>) -> Result<Read, NotJson> {
-    read_without(object, json, None)
+/// The text in a field.
+pub(crate) fn text_field<'a>(object: &'a dyn Object, name: &str) -> Option<&'a str> {
+    let mut text = None;
+    object.for_each_written(&mut |spec, field| match field.output() {
+        Output::String(found) if spec.name == name => text = Some(found),
+        _ => {}
+    });
+    text
 }
 
-/// Reads an object of a union, which keeps the tag itself.
-pub(crate) fn read_without(object: &mut dyn Object, json: &mut Json<'_>, tag: Option<&str>) -> Result<Read, NotJson> {
-    match json.peek()? {
-        b'{' => {}
-        b'n' => return json.null().map(|()| Read::Fits),
-        _ => return json.value().map(Read::Odd),
-    }
-    let members = object.members();
-    let mut next = 0;
-    json.fields(|json| {
-        // Servers write members in one order: mostly, the next one is the next one.
-        let (index, name) = match members.get(next) {
-            Some(member) if tag != Some(member.name) && json.is_named(member.name) => {
-                (next, Cow::Borrowed(member.name))
-            }
-            _ => {
-                let name = json.name()?;
-                if tag == Some(&*name) {
-                    return json.skip();
-                }
-                (members.iter().position(|member| member.name == name).unwrap_or(members.len()), name)
-            }
-        };
-        if index < members.len() {
-            next = index + 1;
-        }
-        match object.read_field(index, json)? {
-            Read::Fits => {}
-            Read::Odd(value) | Read::Part(value) => object.extra_mut().put(name.into_owned(), value),
-        }
-        Ok(())
-    })?;
-    Ok(Read::Fits)
-}
-
-/// Drops from `extra` what stands in the way of a field that has a value.
-pub(crate) fn uncover(object: &mut dyn Object) {
-    for (index, member) in object.members().iter().enumerate() {
-        if !object.field(index).is_blank() {
-            object.extra_mut().remove(member.name);
-        }
+/// Reads an object; null leaves the default.
+pub(crate) fn read(object: &mut dyn Object, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+    match input {
+        Input::Object(members) => members.read(object),
+        Input::Null => Ok(ReadOutcome::Matched),
+        other => other.mismatch(),
     }
 }
 
-/// Writes an object with members in front of its own and behind them.
-pub(crate) fn write(object: &dyn Object, writer: &mut Writer, first: Added<'_>, last: Added<'_>) {
-    let is_added = |name: &str| first.iter().chain(last).any(|(added, _)| *added == name);
-    let extra = object.extra();
-    writer.open(b'{');
-    first.iter().filter(|(_, value)| !value.is_null()).for_each(|(name, value)| writer.member(name, value));
-    for (index, member) in object.members().iter().enumerate() {
-        let field = object.field(index);
-        if (member.always || !field.is_blank()) && !extra.contains_key(member.name) && !is_added(member.name) {
-            writer.member(member.name, field);
+/// Removes `extra` entries that would shadow a field with a value when the object is written.
+pub(crate) fn drop_shadowing_extra(object: &mut dyn Object) {
+    let mut names = Vec::new();
+    object.for_each_written(&mut |spec, field| {
+        if !field.is_default_value() {
+            names.push(spec.name);
         }
-    }
-    for (name, value) in extra.iter().filter(|(name, _)| !is_added(name)) {
-        writer.member(name, value);
-    }
-    last.iter().filter(|(_, value)| !value.is_null()).for_each(|(name, value)| writer.member(name, value));
-    writer.close(b'}');
+    });
+    names.into_iter().for_each(|name| drop(object.extra_mut().remove(name)));
 }
 
 #[cfg(test)]
@@ -137,14 +139,14 @@ mod tests {
 
     use crate::chat::{Function, Message};
     use crate::models::Model;
-    use crate::wire::{Wire, Writer, object};
+    use crate::wire::{ObjectOutput, Wire, object};
 
     fn model(text: &str) -> Model {
         serde_json::from_str(text).unwrap()
     }
 
     #[test]
-    fn members_may_come_in_any_order_and_be_written_in_any_way() {
+    fn members_are_read_in_any_order_and_spelling() {
         let [in_order, other_way] = [
             r#"{"id":"m","object":"model","created":7,"owned_by":"me","zz":1}"#,
             "{ \"zz\" : 1,\n\"owned_by\":\"me\" , \"\\u0063reated\": 7, \"object\" :\"model\",\"id\":\"m\" }",
@@ -155,39 +157,38 @@ mod tests {
     }
 
     #[test]
-    fn a_member_whose_name_begins_like_another_is_another() {
+    fn members_with_a_common_prefix_are_different() {
         let model = model(r#"{"id_":1,"i":2,"id\"":3,"id":"m"}"#);
         assert_eq!(model.id, "m");
         assert!(["i", "id\"", "id_"].iter().all(|name| model.extra.contains_key(name)), "{model:?}");
     }
 
     #[test]
-    fn the_later_of_two_members_counts() {
+    fn the_last_of_duplicate_members_wins() {
         assert_eq!(model(r#"{"id":"a","id":"b"}"#).id, "b");
         assert_eq!(model(r#"{"id":7,"id":{},"zz":1,"zz":2}"#).extra.get("zz"), Some(&json!(2)));
     }
 
     #[test]
-    fn the_tag_of_a_union_stands_where_it_likes() {
-        for text in [r#"{"role":"assistant","content":"a"}"#, r#"{"content":"a","role":"assistant"}"#] {
-            let message: Message = serde_json::from_str(text).unwrap();
-            assert_eq!(message, Message::assistant("a"), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_the_method_adds_wins_over_extra_and_extra_over_fields() {
-        let mut function = Function::blank();
+    fn overrides_win_over_extra_and_extra_over_fields() {
+        let mut function = Function::default_value();
         function.name = "field".to_owned();
         function.description = Some("field".to_owned());
         function.strict = Some(true);
         function.extra.extend([("description", "extra"), ("strict", "extra"), ("zz", "extra")]);
-        let (first, last) = ([("type", "first".into())], [("strict", "last".into()), ("zz", json!(null))]);
-        let mut writer = Writer::append(Vec::new());
-        object::write(&function, &mut writer, &first, &last);
-        let text = String::from_utf8(writer.finish().unwrap()).unwrap();
-        assert_eq!(text, r#"{"type":"first","name":"field","description":"extra","strict":"last"}"#);
-        object::uncover(&mut function);
+        let overrides = [("strict", "override".into()), ("zz", json!(null))];
+        let text = serde_json::to_string(&ObjectOutput { object: &function, overrides: &overrides }).unwrap();
+        assert_eq!(text, r#"{"name":"field","description":"extra","strict":"override"}"#);
+        object::drop_shadowing_extra(&mut function);
         assert_eq!(function.extra.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["zz"]);
+    }
+
+    #[test]
+    fn the_tag_of_a_message_wins_over_extra() {
+        let mut message = Message::assistant("a");
+        if let Message::Assistant(message) = &mut message {
+            message.extra.insert("role", "extra");
+        }
+        assert_eq!(serde_json::to_string(&message).unwrap(), r#"{"role":"assistant","content":"a"}"#);
     }
 }

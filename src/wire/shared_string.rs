@@ -1,4 +1,4 @@
-//! Text that repeats in every chunk of a stream, held once.
+//! Strings that repeat in every chunk of a stream, shared.
 
 use std::borrow::{Borrow, Cow};
 use std::cell::RefCell;
@@ -8,30 +8,30 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Json, NotJson, Read, Wire, Writer};
+use super::{Input, InvalidInput, Output, ReadOutcome, Wire, scalar};
 
-/// Text that repeats in every chunk of a stream (its id, its model): cloning shares it. Reads like a `&str`.
+/// A string that repeats in every chunk of a stream, such as its id or model. Clones share it. Dereferences to `str`.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SharedString(Option<Arc<str>>);
 
 impl SharedString {
-    /// The text.
+    /// Returns the string.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 }
 
-/// The last few texts of this thread: chunks of one stream repeat theirs, so that a look here saves an allocation.
+/// A small interning cache per thread: chunks of one stream repeat their strings, so that a lookup saves an allocation.
 struct Recent {
     texts: [Option<Arc<str>>; SLOTS],
-    /// Which of the ways is given up next.
+    /// The slot that is replaced next.
     next: usize,
 }
 
 const SLOTS: usize = 32;
-/// Neighbours that a text may be kept in: texts of one stream must not push each other out.
+/// Slots that a string may be kept in, so that strings of one stream do not evict each other.
 const WAYS: usize = 4;
-/// Longer texts do not repeat.
+/// Longer strings do not repeat.
 const LONGEST: usize = 128;
 
 thread_local! {
@@ -141,19 +141,19 @@ impl<'de> Deserialize<'de> for SharedString {
 }
 
 impl Wire for SharedString {
-    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        Ok(Read::of(json.text()?, |text| *self = shared(&text)))
+    fn read(&mut self, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+        scalar::read_string(input, |text| *self = shared(text))
     }
 
-    fn write(&self, writer: &mut Writer) {
-        writer.text(self);
+    fn output(&self) -> Output<'_> {
+        Output::String(self)
     }
 
-    fn blank() -> Self {
+    fn default_value() -> Self {
         SharedString(None)
     }
 
-    fn is_blank(&self) -> bool {
+    fn is_default_value(&self) -> bool {
         self.is_empty()
     }
 
@@ -166,6 +166,12 @@ impl Wire for SharedString {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_text_is_the_default() {
+        assert!(SharedString::default().is_default_value() && SharedString::from("").is_default_value());
+        assert!(!SharedString::from("a").is_default_value());
+    }
 
     #[test]
     fn a_short_text_that_repeats_is_held_once() {

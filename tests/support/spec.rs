@@ -1,5 +1,6 @@
 //! The contract as data: which members a schema has, and samples of it.
 
+#![allow(dead_code, reason = "each test binary compiles this module for itself and uses a part of it")]
 #![allow(unreachable_pub, reason = "nothing in a test binary can be reached from outside")]
 
 use std::collections::BTreeSet;
@@ -82,7 +83,7 @@ impl Spec {
             Value::Object(members) => {
                 let known = those("properties");
                 let is_free = variants.iter().any(|variant| {
-                    variant["type"] == "object" && variant["properties"].is_null()
+                    (variant["type"] == "object" || variant["type"].is_null()) && variant["properties"].is_null()
                         || variant["additionalProperties"] == true
                 });
                 for (name, value) in members {
@@ -128,12 +129,20 @@ impl Spec {
             let samples = self.samples(&schema["additionalProperties"]);
             return samples.into_iter().map(|sample| json!({ "a name": sample })).collect();
         }
+        // Any JSON.
+        if schema["type"].is_null() {
+            return vec![json!({ "a name": "some text" })];
+        }
         match schema["type"].as_str() {
             Some("array") => self.samples(&schema["items"]).into_iter().map(|item| json!([item])).collect(),
             Some("object") => vec![json!({ "any": ["thing"] })],
-            Some("string") => vec!["some text".into()],
-            Some("integer") => vec![7.into()],
-            Some("number") => vec![2.5.into()],
+            Some("string") => vec![match schema["pattern"].as_str() {
+                None => "some text".into(),
+                Some(pattern) if pattern.starts_with("^tunnel_") => format!("tunnel_{}", "a".repeat(32)).into(),
+                Some(_) => "some-text".into(),
+            }],
+            Some("integer") => vec![schema["maximum"].as_u64().map_or(7, |maximum| maximum.min(7)).into()],
+            Some("number") => vec![schema["maximum"].as_f64().map_or(2.5, |maximum| maximum.min(2.5)).into()],
             Some("boolean") => vec![true.into()],
             other => panic!("a schema of type {other:?}: {schema}"),
         }

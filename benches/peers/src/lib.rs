@@ -1,4 +1,4 @@
-//! What the clients under test share: the corpus, the measuring, and the rows that each of them runs.
+//! Shared by all measured clients: the corpus, the counters, and the rows that each client runs.
 
 pub mod corpus;
 pub mod measure;

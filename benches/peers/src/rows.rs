@@ -1,85 +1,108 @@
-//! The rows: what each client does, and the program around it.
+//! The work that each client does, and the program around it.
 //!
-//! A client's binary is called as `CLIENT ROW COUNT BASE_URL`, does the row's work so many times, and writes one line of
-//! JSON: what it received, and what it took. The table calls it twice with different counts, so that start-up falls out.
+//! A client's binary is called as `CLIENT ROW COUNT BASE_URL`. It repeats the row's work `COUNT` times and writes one line of
+//! JSON: what it received, and what that took. The table takes the difference of two counts, so that everything done once
+//! (start-up, building the client, preparing a request) cancels out.
 
 use std::any::Any;
-use std::future::Future;
+use std::future::Ready;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::{self, Seen};
+use crate::corpus::{self, Dialect, Message, Seen};
 use crate::measure;
 
-/// `Err` says why a client cannot do the work.
+/// `Err` is the reason why a client cannot do the work.
 pub type Done<T = Seen> = Result<T, String>;
 
-/// Any error as the reason.
+/// Any error as a reason.
 pub fn why(error: impl std::fmt::Debug) -> String {
     format!("{error:?}").chars().take(300).collect()
 }
 
-fn cannot<T>() -> Done<T> {
+fn missing<T>() -> Done<T> {
     Err("has no such call".to_owned())
 }
 
-/// One client.
+/// One client. The work that is measured shares a client, which is built before.
+#[allow(async_fn_in_trait, reason = "implemented and called in this package only")]
 pub trait Peer {
-    /// Decodes a chat stream that comes as these pieces, without a socket.
-    fn decode(_pieces: &'static [Bytes]) -> impl Future<Output = Done> {
-        async { cannot() }
-    }
-
-    /// The same by another road of this client.
-    fn decode_sync(_pieces: &'static [Bytes]) -> impl Future<Output = Done> {
-        async { cannot() }
-    }
-
-    /// Streams chat replies from the server: this model, so many times, one client.
-    fn stream(_base: &str, _model: &str, _times: u64) -> impl Future<Output = Done> {
-        async { cannot() }
-    }
-
-    /// Small chat calls, one client.
-    fn calls(_base: &str, _times: u64) -> impl Future<Output = Done> {
-        async { cannot() }
-    }
-
-    /// One call with a large prompt. Calls `measure::mark` when the request is built.
-    fn prompt(_base: &str, _text: String) -> impl Future<Output = Done> {
-        async { cannot() }
-    }
-
-    /// Embeddings of this model, so many times, one client.
-    fn embeddings(_base: &str, _model: &str, _times: u64) -> impl Future<Output = Done> {
-        async { cannot() }
-    }
+    type Client: 'static;
 
     /// Builds a client.
-    fn build(_base: &str) -> Done<Box<dyn Any>> {
-        cannot()
+    fn client(base: &str) -> Done<Self::Client>;
+
+    /// Prepares to decode a chat stream that arrives as these pieces, without a socket.
+    fn decode(_dialect: Dialect, _pieces: &'static [Bytes]) -> Done<impl AsyncFn() -> Done> {
+        missing::<fn() -> Ready<Done>>()
+    }
+
+    /// Decodes the same with the client's SSE decoder and serde.
+    fn decode_sync(_dialect: Dialect, _pieces: &'static [Bytes]) -> Done {
+        missing()
+    }
+
+    /// Prepares to decode a stream of the Responses API that arrives as these pieces, without a socket.
+    fn responses(_pieces: &'static [Bytes]) -> Done<impl AsyncFn() -> Done> {
+        missing::<fn() -> Ready<Done>>()
+    }
+
+    /// Decodes JSON texts to chunks with `serde_json::from_str`.
+    fn from_str(_chunks: &[String]) -> Done {
+        missing()
+    }
+
+    /// Builds a request, to be serialized with `serde_json::to_vec`.
+    fn to_vec(_messages: Vec<Message>) -> Done<impl Fn() -> Done<Vec<u8>>> {
+        missing::<fn() -> Done<Vec<u8>>>()
+    }
+
+    /// Prepares to read the rows of a batch's output file, which arrives as these pieces, without a socket.
+    fn batch_rows(_pieces: &'static [Bytes]) -> Done<impl AsyncFn() -> Done> {
+        missing::<fn() -> Ready<Done>>()
+    }
+
+    /// Streams a chat completion.
+    async fn stream(_client: &Self::Client, _model: &str) -> Done {
+        missing()
+    }
+
+    /// Makes a small chat call.
+    async fn call(_client: &Self::Client) -> Done {
+        missing()
+    }
+
+    /// Sends a request for the model `digest` so many times. It is built before the call to [`measure::mark`] and lent to the
+    /// client. A client that takes the request by value gets a copy, except for the last time.
+    async fn send(_client: &Self::Client, _messages: Vec<Message>, _times: u64) -> Done {
+        missing()
+    }
+
+    /// Gets embeddings of this model.
+    async fn embeddings(_client: &Self::Client, _model: &str) -> Done {
+        missing()
+    }
+
+    /// Lists the models and reads their ids; with `fields`, three other fields as well.
+    async fn models(_client: &Self::Client, _fields: bool) -> Done {
+        missing()
     }
 
     /// Uploads a file from disk.
-    fn upload(_base: &str, _path: &str) -> impl Future<Output = Done> {
-        async { cannot() }
+    async fn upload(_client: &Self::Client, _path: &str) -> Done {
+        missing()
     }
 
-    /// Downloads a file and looks at its length.
-    fn download(_base: &str, _id: &str) -> impl Future<Output = Done> {
-        async { cannot() }
+    /// Downloads a file and counts its bytes.
+    async fn download(_client: &Self::Client, _id: &str) -> Done {
+        missing()
     }
 
-    /// Opens so many streams that say nothing after their first chunk, one client.
-    fn idle(_base: &str, _many: u64) -> impl Future<Output = Done<Box<dyn Any>>> {
-        async { cannot() }
-    }
-
-    /// Opens a stream that never ends and reads its first chunk.
-    fn pause(_base: &str) -> impl Future<Output = Done<Box<dyn Any>>> {
-        async { cannot() }
+    /// Opens a stream and reads its first chunk.
+    async fn open(_client: &Self::Client, _model: &str) -> Done<Box<dyn Any>> {
+        missing()
     }
 }
 
@@ -90,15 +113,15 @@ pub struct Took {
     pub seen: Seen,
     pub allocations: u64,
     pub allocated: u64,
-    /// Seconds of the work alone.
+    /// Seconds.
     pub seconds: f64,
-    /// CPU seconds of the work alone.
+    /// CPU seconds.
     pub cpu: f64,
-    /// Bytes over the memory before the work.
+    /// Peak memory above the start, in bytes.
     pub growth: u64,
-    /// Most bytes of the whole process.
+    /// Peak memory of the whole process, in bytes.
     pub peak: u64,
-    /// Bytes in use at the end of the work, over those before.
+    /// Bytes in use at the end, above the start.
     pub live: u64,
 }
 
@@ -111,93 +134,142 @@ pub fn main<P: Peer>() {
     };
     let count: u64 = count.parse().expect("COUNT is a number");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let took = runtime.block_on(run::<P>(row, count, base));
+    let took = runtime.block_on(async {
+        let mut start = Start::now();
+        let mut open = Vec::new();
+        let done = run::<P>(row, count, base, &mut start, &mut open).await;
+        let took = start.took(done);
+        std::mem::forget(open);
+        took
+    });
     println!("{}", serde_json::to_string(&took).expect("JSON"));
-    // What hangs on open streams is not waited for.
+    // Without waiting for tasks of open streams.
     std::process::exit(0);
 }
 
-async fn run<P: Peer>(row: &str, count: u64, base: &str) -> Took {
-    let chunks = corpus::events(1000);
-    let pieces = match row {
-        "decode" | "decode-sync" => chunks,
-        "decode-64" | "decode-64-sync" => corpus::packets(&chunks, 64),
-        "decode-bytes" | "decode-bytes-sync" => corpus::repacked(&chunks, 1),
-        "giant-4" => corpus::giant(4 << 20).0,
-        "giant-8" => corpus::giant(8 << 20).0,
-        "giant-16" => corpus::giant(16 << 20).0,
-        _ => Vec::new(),
-    };
-    // Never freed, so that handing them out costs each client as little as it can.
-    let pieces: Vec<Bytes> = pieces.into_iter().map(|piece| Bytes::from_static(Vec::leak(piece.into()))).collect();
-    let pieces: &'static [Bytes] = Vec::leak(pieces);
-    if row.ends_with("-memory") {
-        // The start is a program that has made a call.
-        let _ = P::calls(base, 1).await;
-    }
-    let memory = measure::memory();
-    let live = measure::live();
-    let cpu = measure::cpu();
-    let started = Instant::now();
-    measure::mark();
-    let mut kept: Option<Box<dyn Any>> = None;
-    let done = match row {
-        "decode" | "decode-64" | "decode-bytes" | "giant-4" | "giant-8" | "giant-16" => {
-            repeat(count, || P::decode(pieces)).await
-        }
-        "decode-sync" | "decode-64-sync" | "decode-bytes-sync" => repeat(count, || P::decode_sync(pieces)).await,
-        "stream" => P::stream(base, "stream-1000", count).await,
-        "calls" => P::calls(base, count).await,
-        "prompt" => match P::calls(base, 1).await {
-            Ok(_) => P::prompt(base, corpus::prompt(count as usize)).await,
-            failed => failed,
-        },
-        "floats" | "base64" => P::embeddings(base, &format!("{row}-256"), count).await,
-        "floats-memory" => P::embeddings(base, "floats-2048", count).await,
-        "base64-memory" => P::embeddings(base, "base64-2048", count).await,
-        "build" => (0..count).try_fold(Seen::default(), |seen, _| {
-            drop(P::build(base)?);
-            Ok(Seen { items: seen.items + 1, ..seen })
-        }),
-        "upload" => P::upload(base, &std::env::var("UPLOAD_FILE").expect("UPLOAD_FILE")).await,
-        "download" => P::download(base, &format!("bytes-{count}")).await,
-        "idle" => match P::idle(base, count).await {
-            Ok(streams) => {
-                kept = Some(streams);
-                Ok(Seen { items: count, ..Seen::default() })
-            }
-            Err(error) => Err(error),
-        },
-        "pause" => match P::pause(base).await {
-            Ok(stream) => {
-                kept = Some(stream);
-                tokio::time::sleep(Duration::from_secs(count)).await;
-                Ok(Seen { items: 1, ..Seen::default() })
-            }
-            Err(error) => Err(error),
-        },
-        other => Err(format!("no row {other}")),
-    };
-    let took = Took {
-        error: done.as_ref().err().cloned(),
-        seen: done.unwrap_or_default(),
-        allocations: measure::allocations(),
-        allocated: measure::allocated(),
-        seconds: started.elapsed().as_secs_f64(),
-        cpu: measure::cpu() - cpu,
-        growth: measure::peak_memory().saturating_sub(memory),
-        peak: measure::peak_memory(),
-        live: measure::live().saturating_sub(live),
-    };
-    std::mem::forget(kept);
-    took
+/// Readings of the counters at the start of the measured work.
+struct Start {
+    memory: u64,
+    live: u64,
+    cpu: f64,
+    time: Instant,
 }
 
-async fn repeat<F: Future<Output = Done>>(times: u64, work: impl Fn() -> F) -> Done {
+impl Start {
+    fn now() -> Self {
+        let start =
+            Start { memory: measure::memory(), live: measure::live(), cpu: measure::cpu(), time: Instant::now() };
+        measure::mark();
+        start
+    }
+
+    fn took(&self, done: Done) -> Took {
+        Took {
+            error: done.as_ref().err().cloned(),
+            seen: done.unwrap_or_default(),
+            allocations: measure::allocations(),
+            allocated: measure::allocated(),
+            seconds: self.time.elapsed().as_secs_f64(),
+            cpu: measure::cpu() - self.cpu,
+            growth: measure::peak_memory().saturating_sub(self.memory),
+            peak: measure::peak_memory(),
+            live: measure::live().saturating_sub(self.live),
+        }
+    }
+}
+
+/// Prepares the work, sets `start`, and does the work.
+async fn run<P: Peer>(row: &str, count: u64, base: &str, start: &mut Start, open: &mut Vec<Box<dyn Any>>) -> Done {
+    if let Some((dialect, pieces)) = corpus::pieces(row.trim_end_matches("-sync")) {
+        let pieces = leak(pieces);
+        if row.ends_with("-sync") {
+            *start = Start::now();
+            return repeat(count, async || P::decode_sync(dialect, pieces)).await;
+        }
+        let decode = P::decode(dialect, pieces)?;
+        *start = Start::now();
+        return repeat(count, decode).await;
+    }
+    match row {
+        "from-str" => {
+            let chunks = corpus::chunks(Dialect::OpenAi, 1000);
+            *start = Start::now();
+            return repeat(count, async || P::from_str(&chunks)).await;
+        }
+        "to-vec" => {
+            let to_vec = P::to_vec(corpus::conversation())?;
+            *start = Start::now();
+            let mut body = Vec::new();
+            for _ in 0..count {
+                body = std::hint::black_box(to_vec()?);
+            }
+            return Ok(corpus::digest_body(&body).times(count));
+        }
+        "responses" => {
+            let decode = P::responses(leak(corpus::response_events(1000)))?;
+            *start = Start::now();
+            return repeat(count, decode).await;
+        }
+        "batch-rows" => {
+            let pieces = corpus::repacked(&[corpus::batch_output(1000).into()], 16 << 10);
+            let rows = P::batch_rows(leak(pieces))?;
+            *start = Start::now();
+            return repeat(count, rows).await;
+        }
+        "build" => {
+            let built = async || P::client(base).map(|_| Seen { items: 1, ..Seen::default() });
+            return repeat(count, built).await;
+        }
+        _ => {}
+    }
+    let client = P::client(base)?;
+    if row.ends_with("-memory") || row == "prompt" {
+        // The start is a program that has made a call.
+        P::call(&client).await?;
+    }
+    *start = Start::now();
+    let done = match row {
+        "stream" => repeat(count, async || P::stream(&client, "stream-1000").await).await,
+        "calls" => repeat(count, async || P::call(&client).await).await,
+        "prompt" => P::send(&client, corpus::prompt(4 << 20), count).await,
+        "conversation" => P::send(&client, corpus::conversation(), count).await,
+        "floats" | "base64" => {
+            let model = format!("{row}-256");
+            repeat(count, async || P::embeddings(&client, &model).await).await
+        }
+        "floats-memory" => P::embeddings(&client, "floats-2048").await,
+        "base64-memory" => P::embeddings(&client, "base64-2048").await,
+        "models" => repeat(count, async || P::models(&client, false).await).await,
+        "models-fields" => repeat(count, async || P::models(&client, true).await).await,
+        "upload" => P::upload(&client, &std::env::var("UPLOAD_FILE").expect("UPLOAD_FILE")).await,
+        "download" => P::download(&client, &format!("bytes-{count}")).await,
+        "idle" => {
+            for _ in 0..count {
+                open.push(P::open(&client, "idle").await?);
+            }
+            Ok(Seen { items: count, ..Seen::default() })
+        }
+        "pause" => {
+            open.push(P::open(&client, "flood").await?);
+            tokio::time::sleep(Duration::from_secs(count)).await;
+            Ok(Seen { items: 1, ..Seen::default() })
+        }
+        other => Err(format!("no row {other}")),
+    };
+    open.push(Box::new(client));
+    done
+}
+
+/// Never freed, so that handing the pieces out costs each client as little as possible.
+fn leak(pieces: Vec<Bytes>) -> &'static [Bytes] {
+    let pieces = pieces.into_iter().map(|piece| Bytes::from_static(Vec::leak(piece.into())));
+    Vec::leak(pieces.collect())
+}
+
+async fn repeat(times: u64, work: impl AsyncFn() -> Done) -> Done {
     let mut sum = Seen::default();
     for _ in 0..times {
-        let seen = work().await?;
-        sum = Seen { items: sum.items + seen.items, size: sum.size + seen.size, hash: seen.hash };
+        sum = sum.then(work().await?);
     }
     Ok(sum)
 }

@@ -1,4 +1,4 @@
-//! Speech and transcription: `client.audio()`.
+//! Speech synthesis, transcription and translation: `client.audio()`.
 //!
 //! ```no_run
 //! # async fn run() -> openai_compatible::Result<()> {
@@ -33,28 +33,29 @@ pub use self::voice::{CustomVoice, Voice, VoiceConsent, VoiceConsentRequest, Voi
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;
-use crate::stream::{EventStream, StreamItem};
-use crate::transport::Expect;
+use crate::reply::download::Download;
+use crate::reply::stream::{EventStream, StreamItem};
+use crate::transport::BodyMode;
+use crate::transport::file_source::FileSource;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Object, stream_member};
-use crate::{Download, FileSource};
+use crate::wire::{Object, stream_override};
 
-/// Speech and transcription of one client.
+/// The audio API of a client: speech synthesis, transcription and translation.
 #[derive(Clone, Debug)]
 pub struct Audio {
     client: Client,
 }
 
 impl Client {
-    /// Speech and transcription.
+    /// Returns the audio API.
     pub fn audio(&self) -> Audio {
         Audio { client: self.clone() }
     }
 }
 
 impl Audio {
-    /// Writes down what is said: `POST /audio/transcriptions`.
+    /// Transcribes an audio file: `POST /audio/transcriptions`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -67,10 +68,10 @@ impl Audio {
     /// ```
     #[doc(alias = "audio.transcriptions.create")]
     pub fn transcribe(&self, request: impl Borrow<TranscriptionRequest>) -> Call<Transcription> {
-        Call::reply(&self.client, transcription(request.borrow(), None, false))
+        Call::send(&self.client.settings, transcription(request.borrow(), None, false))
     }
 
-    /// Writes down what is said, with the times of segments and words: `POST /audio/transcriptions` with
+    /// Transcribes an audio file with segment and word timestamps: `POST /audio/transcriptions` with
     /// `"response_format": "verbose_json"`.
     ///
     /// ```no_run
@@ -87,10 +88,11 @@ impl Audio {
     /// ```
     #[doc(alias = "audio.transcriptions.create")]
     pub fn transcribe_verbose(&self, request: impl Borrow<TranscriptionRequest>) -> Call<VerboseTranscription> {
-        Call::reply(&self.client, transcription(request.borrow(), Some("verbose_json"), false))
+        Call::send(&self.client.settings, transcription(request.borrow(), Some("verbose_json"), false))
     }
 
-    /// Writes down who says what: `POST /audio/transcriptions` with `"response_format": "diarized_json"`.
+    /// Transcribes an audio file with speaker labels: `POST /audio/transcriptions` with
+    /// `"response_format": "diarized_json"`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -105,13 +107,14 @@ impl Audio {
     /// ```
     #[doc(alias = "audio.transcriptions.create")]
     pub fn transcribe_diarized(&self, request: impl Borrow<TranscriptionRequest>) -> Call<DiarizedTranscription> {
-        Call::reply(&self.client, transcription(request.borrow(), Some("diarized_json"), false))
+        Call::send(&self.client.settings, transcription(request.borrow(), Some("diarized_json"), false))
     }
 
-    /// Writes down what is said as text or subtitles: `POST /audio/transcriptions` with this `response_format`.
+    /// Transcribes an audio file to plain text or subtitles: `POST /audio/transcriptions` with the given
+    /// `response_format`.
     ///
-    /// The text is given as it came, a leading space (Groq) included. *Providers*: some wrap it in JSON all the same;
-    /// then it is taken out, but for [`TextFormat::Other`].
+    /// The text is returned unchanged, including a leading space (Groq). *Providers*: some servers wrap the text in
+    /// JSON; it is unwrapped unless the format is [`TextFormat::Other`].
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -131,12 +134,12 @@ impl Audio {
     ) -> Call<String> {
         let format = format.into();
         let request = transcription(request.borrow(), Some(format.as_str()), false);
-        Call::new(&self.client, request, Expect::Whole, format.decode())
+        Call::new(&self.client.settings, request, BodyMode::Buffer, format.decode())
     }
 
-    /// Writes down what is said piece by piece: `POST /audio/transcriptions` with `"stream": true`.
+    /// Streams a transcription: `POST /audio/transcriptions` with `"stream": true`.
     ///
-    /// *Providers*: a server that does not stream (OpenAI's `whisper-1`) answers with one
+    /// *Providers*: models that do not support streaming (OpenAI's `whisper-1`) yield a single
     /// [`TranscriptionEvent::Done`].
     ///
     /// ```no_run
@@ -157,10 +160,10 @@ impl Audio {
         request: impl Borrow<TranscriptionRequest>,
     ) -> Call<EventStream<TranscriptionEvent>> {
         let request = transcription(request.borrow(), None, true);
-        Call::new(&self.client, request, Expect::Open, TranscriptionEvent::open)
+        Call::new(&self.client.settings, request, BodyMode::Stream, TranscriptionEvent::open)
     }
 
-    /// Writes down who says what piece by piece: `POST /audio/transcriptions` with `"stream": true` and
+    /// Streams a transcription with speaker labels: `POST /audio/transcriptions` with `"stream": true` and
     /// `"response_format": "diarized_json"`.
     ///
     /// ```no_run
@@ -183,10 +186,10 @@ impl Audio {
         request: impl Borrow<TranscriptionRequest>,
     ) -> Call<EventStream<TranscriptionEvent>> {
         let request = transcription(request.borrow(), Some("diarized_json"), true);
-        Call::new(&self.client, request, Expect::Open, TranscriptionEvent::open)
+        Call::new(&self.client.settings, request, BodyMode::Stream, TranscriptionEvent::open)
     }
 
-    /// Writes down in English what is said in any language: `POST /audio/translations`.
+    /// Translates an audio file into English: `POST /audio/translations`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -199,10 +202,10 @@ impl Audio {
     /// ```
     #[doc(alias = "audio.translations.create")]
     pub fn translate(&self, request: impl Borrow<TranslationRequest>) -> Call<Translation> {
-        Call::reply(&self.client, translation(request.borrow(), None))
+        Call::send(&self.client.settings, translation(request.borrow(), None))
     }
 
-    /// Translates into English, with the times of segments: `POST /audio/translations` with
+    /// Translates an audio file into English with segment timestamps: `POST /audio/translations` with
     /// `"response_format": "verbose_json"`.
     ///
     /// ```no_run
@@ -218,11 +221,13 @@ impl Audio {
     /// ```
     #[doc(alias = "audio.translations.create")]
     pub fn translate_verbose(&self, request: impl Borrow<TranslationRequest>) -> Call<VerboseTranscription> {
-        Call::reply(&self.client, translation(request.borrow(), Some("verbose_json")))
+        Call::send(&self.client.settings, translation(request.borrow(), Some("verbose_json")))
     }
 
-    /// Translates into English as text or subtitles: `POST /audio/translations` with this `response_format`. The text
-    /// is given as it came, as by [`transcribe_text`](Self::transcribe_text).
+    /// Translates an audio file into English as plain text or subtitles: `POST /audio/translations` with the given
+    /// `response_format`.
+    ///
+    /// The text is returned unchanged, as in [`transcribe_text`](Self::transcribe_text).
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -241,10 +246,10 @@ impl Audio {
     ) -> Call<String> {
         let format = format.into();
         let request = translation(request.borrow(), Some(format.as_str()));
-        Call::new(&self.client, request, Expect::Whole, format.decode())
+        Call::new(&self.client.settings, request, BodyMode::Buffer, format.decode())
     }
 
-    /// Says a text: `POST /audio/speech`. The sound is handed out as it arrives.
+    /// Synthesizes speech: `POST /audio/speech`. The audio is streamed.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -258,16 +263,17 @@ impl Audio {
     ///
     /// # Errors
     ///
-    /// JSON or a web page in place of sound is an error, whatever the status.
+    /// Returns an error if the body is HTML, or JSON without audio data, regardless of the status.
     #[doc(alias = "audio.speech.create")]
     pub fn speak(&self, request: impl Borrow<SpeechRequest>) -> Call<Download> {
         let request = speech(request.borrow(), None);
-        Call::new(&self.client, request, Expect::Media, speech::open_audio).accept("application/octet-stream")
+        Call::new(&self.client.settings, request, BodyMode::StreamMedia, speech::open_audio)
+            .accept("application/octet-stream")
     }
 
-    /// Says a text as events, which end with the usage: `POST /audio/speech` with `"stream_format": "sse"`.
+    /// Streams speech as events that end with the token usage: `POST /audio/speech` with `"stream_format": "sse"`.
     ///
-    /// *Providers*: Together and Mistral stream events with `.extra("stream", true)`.
+    /// *Providers*: Together and Mistral also require `.extra("stream", true)`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client, mut player: impl std::io::Write) -> Result<(), Box<dyn std::error::Error>> {
@@ -283,10 +289,10 @@ impl Audio {
     /// ```
     #[doc(alias = "audio.speech.create")]
     pub fn speak_stream(&self, request: impl Borrow<SpeechRequest>) -> Call<EventStream<SpeechEvent>> {
-        Call::new(&self.client, speech(request.borrow(), Some("sse")), Expect::Open, SpeechEvent::open)
+        Call::new(&self.client.settings, speech(request.borrow(), Some("sse")), BodyMode::Stream, SpeechEvent::open)
     }
 
-    /// Voices of your own.
+    /// Returns the custom voices API.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -301,7 +307,7 @@ impl Audio {
         Voices { client: self.client.clone() }
     }
 
-    /// Recordings in which speakers agree to the use of their voice.
+    /// Returns the voice consents API.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -326,18 +332,19 @@ fn translation(request: &TranslationRequest, format: Option<&str>) -> Result<Wir
     upload("translations", &request.model, request, &request.file, format, false)
 }
 
-/// A form of the request's members and its file. The method decides the format and whether the reply streams.
+/// Builds a multipart body from the fields and the file of a request. `format` and `stream` take precedence over
+/// `extra`.
 fn upload(
-    route: &str,
+    path: &str,
     model: &str,
     request: &dyn Object,
     file: &FileSource,
     format: Option<&str>,
     stream: bool,
 ) -> Result<WireRequest> {
-    let added = [("response_format", format.into()), stream_member(stream)];
+    let added = [("response_format", format.into()), stream_override(stream)];
     let form = Form::new().fields(request, &added, &["file"]).map(|form| form.file("file", file.clone()));
-    WireRequest::of_model(&["audio", route], Some(model), form.map(|form| Body::Form(Arc::new(form))))
+    WireRequest::of_model(&["audio", path], Some(model), form.map(|form| Body::Form(Arc::new(form))))
 }
 
 fn speech(request: &SpeechRequest, stream_format: Option<&str>) -> Result<WireRequest> {

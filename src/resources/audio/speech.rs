@@ -1,41 +1,47 @@
-//! Text, said aloud: request and events.
+//! Speech synthesis: request and events.
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::Voice;
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::{EventStream, Progress, StreamItem, is_error};
-use crate::transport::Answer;
+use crate::reply::download::Download;
+use crate::reply::stream::{ChoiceTracker, EventStream, StreamItem, is_error};
+use crate::transport::RawResponse;
 use crate::transport::http::ResponseBody;
+use crate::wire::Extra;
 use crate::wire::Wire;
-use crate::{Download, Extra};
 
-wire! {
-    /// A text to say. The method decides whether it comes as sound or as events.
+wire_struct! {
+    /// A speech synthesis request. The method determines whether the response is an audio file or a stream of events.
     ///
     /// See [OpenAI: Speech](https://platform.openai.com/docs/api-reference/audio/createSpeech).
     #[doc(alias = "CreateSpeechRequest")]
     pub struct SpeechRequest {
         /// Name of the model, as the server lists it.
         pub model: String = always,
-        /// The text, at most 4096 characters on OpenAI.
+        /// Text to synthesize, at most 4096 characters on OpenAI.
         pub input: String = always,
-        /// Whose voice: a name that the server knows, or one of your own by id.
+        /// Voice to use: a built-in voice by name, or a custom voice by id.
         pub voice: Voice = always,
-        /// How to say it: mood, pace, accent. Not for `tts-1` and `tts-1-hd`.
+        /// Instructions for tone, pace or accent. Not supported by `tts-1` and `tts-1-hd`.
         pub instructions: Option<String>,
-        /// Format of the sound.
+        /// Audio format of the response.
         pub response_format: Option<SpeechFormat>,
-        /// Pace, 0.25 to 4.0: 1.0 is normal.
-        pub speed: Option<f64>,
+        /// Speed of the speech, from 0.25 to 4.0; 1.0 is normal speed.
+        pub speed: Option<f64> = finite,
     }
 }
 
 impl SpeechRequest {
-    /// A text for a model, and the voice to say it.
+    /// Creates a request from a model, a text and a voice.
     pub fn new(model: impl Into<String>, input: impl Into<String>, voice: impl Into<Voice>) -> Self {
-        SpeechRequest { model: model.into(), input: input.into(), voice: voice.into(), ..SpeechRequest::blank() }
+        SpeechRequest {
+            model: model.into(),
+            input: input.into(),
+            voice: voice.into(),
+            ..SpeechRequest::default_value()
+        }
     }
 }
 
@@ -46,69 +52,71 @@ setters! { SpeechRequest {
 } }
 
 open_enum! {
-    /// Format of sound.
+    /// Audio format of synthesized speech.
     pub enum SpeechFormat {
         /// MP3.
         Mp3 = "mp3",
-        /// Opus, for little delay.
+        /// Opus, for low latency.
         Opus = "opus",
         /// AAC.
         Aac = "aac",
-        /// FLAC, without loss.
+        /// FLAC, lossless.
         Flac = "flac",
-        /// WAV, not compressed.
+        /// WAV, uncompressed.
         Wav = "wav",
-        /// Samples without a header: on OpenAI 24 kHz, 16 bit, little-endian.
+        /// Raw samples without a header; on OpenAI 24 kHz, 16-bit, little-endian.
         Pcm = "pcm",
     }
 }
 
 open_union! {
-    /// What streamed speech brings.
+    /// An event of streamed speech.
     ///
     /// See [OpenAI: Speech events](https://platform.openai.com/docs/api-reference/audio/speech-audio-delta-event).
     #[doc(alias = "CreateSpeechResponseStreamEvent")]
     pub enum SpeechEvent by "type" {
-        /// New sound.
+        /// New audio data.
         Delta(SpeechDelta) = "speech.audio.delta",
-        /// The end.
+        /// The end of the speech.
         Done(SpeechDone) = "speech.audio.done",
     }
 }
 
-wire! {
-    /// New sound.
+wire_struct! {
+    /// New audio data of streamed speech.
     pub struct SpeechDelta {
-        /// The sound as base64; read it with [`SpeechEvent::audio_bytes`].
+        /// Base64-encoded audio; decode it with [`SpeechEvent::audio_bytes`].
         pub audio: String,
     }
 
-    /// The end of speech.
+    /// The end of streamed speech.
     pub struct SpeechDone {
-        /// Tokens used.
+        /// Token usage.
         pub usage: Option<SpeechUsage>,
     }
 
-    /// Tokens used by speech.
+    /// Token usage of a speech request.
     pub struct SpeechUsage {
-        /// Of the text.
+        /// Number of input text tokens.
         pub input_tokens: u64,
-        /// Of the sound.
+        /// Number of output audio tokens.
         pub output_tokens: u64,
-        /// All.
+        /// Total number of tokens.
         pub total_tokens: u64,
     }
 }
 
-/// Where servers put base64: OpenAI, Together, Mistral.
+/// Fields that contain the base64 audio: OpenAI, Together, Mistral.
 const AUDIO: [&str; 3] = ["audio", "b64", "audio_data"];
 
 impl SpeechEvent {
-    /// New sound, decoded; empty when the event brings none. Reads the events of Together and Mistral, too.
+    /// Returns the decoded audio of the event, or an empty buffer if there is none.
+    ///
+    /// Also supports the events of Together and Mistral.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Decode`] when it is no base64.
+    /// [`ErrorKind::Decode`] if the audio is not valid base64.
     pub fn audio_bytes(&self) -> Result<Bytes> {
         self.audio().map_or(Ok(Bytes::new()), decode)
     }
@@ -122,13 +130,13 @@ impl SpeechEvent {
 }
 
 fn decode(audio: &str) -> Result<Bytes> {
-    crate::base64::decode(audio)
+    crate::wire::base64::decode(audio)
         .map(Bytes::from)
-        .map_err(|error| Error::new(ErrorKind::Decode, "the audio is no base64").with_source(error))
+        .map_err(|error| Error::new(ErrorKind::Decode, "audio data is not valid base64").with_source(error))
 }
 
 impl StreamItem for SpeechEvent {
-    fn is_hollow(&self) -> bool {
+    fn has_no_payload(&self) -> bool {
         matches!(self.kind(), "" | "error") && self.audio().is_none()
     }
 
@@ -140,19 +148,19 @@ impl StreamItem for SpeechEvent {
         }
     }
 
-    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
-        // A server that does not stream events sends sound all the same.
-        if answer.whole.media_type().starts_with("audio/") {
-            let message = "audio came in place of events: this model needs `speak`";
-            return Err(answer.whole.error(ErrorKind::Decode, message));
+    fn open(response: &mut RawResponse) -> Result<EventStream<Self>> {
+        // Servers that do not support events send the audio itself.
+        if response.buffered.media_type().starts_with("audio/") {
+            let message = "expected an event stream, got audio; use `speak` for this model";
+            return Err(response.buffered.error(ErrorKind::Decode, message));
         }
-        crate::stream::open(answer)
+        crate::reply::stream::open(response)
     }
 
-    fn mark(&self, progress: &mut Progress) {
+    fn track(&self, choices: &mut ChoiceTracker) {
         match self {
-            SpeechEvent::Done(_) => progress.end(0),
-            _ => progress.begin(0),
+            SpeechEvent::Done(_) => choices.finish(0),
+            _ => choices.start(0),
         }
     }
 
@@ -161,15 +169,15 @@ impl StreamItem for SpeechEvent {
     }
 }
 
-/// Sound as it comes, or out of the JSON that Mistral wraps it in. Any other JSON is an error.
-pub(super) fn open_audio(answer: &mut Answer) -> Result<Download> {
-    if answer.open.is_none() {
-        let reply = serde_json::from_slice::<Value>(&answer.whole.body).unwrap_or_default();
-        let audio = AUDIO.iter().find_map(|name| reply.get(name)?.as_str());
-        let audio = decode(audio.ok_or_else(|| answer.whole.in_place_of("audio"))?)?;
-        // It named the JSON.
-        answer.whole.headers.remove(http::header::CONTENT_TYPE);
-        answer.open = Some(ResponseBody::from(audio));
+/// Opens the audio, which Mistral wraps in JSON. Any other JSON is an error.
+pub(super) fn open_audio(response: &mut RawResponse) -> Result<Download> {
+    if response.body_stream.is_none() {
+        let json = serde_json::from_slice::<Value>(&response.buffered.body).unwrap_or_default();
+        let audio = AUDIO.iter().find_map(|name| json.get(name)?.as_str());
+        let audio = decode(audio.ok_or_else(|| response.buffered.unexpected_body_error("audio"))?)?;
+        // The content type describes the JSON, not the audio.
+        response.buffered.headers.remove(http::header::CONTENT_TYPE);
+        response.body_stream = Some(ResponseBody::from(audio));
     }
-    Download::open(answer)
+    Download::open(response)
 }

@@ -1,4 +1,4 @@
-//! What is said, as text: requests, replies in all formats, and events.
+//! Transcription and translation: requests, responses in all formats, and events.
 
 mod event;
 mod reply;

@@ -1,4 +1,4 @@
-//! Voices: which one speaks, voices of your own, and the consent of those they belong to.
+//! Voices: built-in and custom voices, and the consent of speakers.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -6,30 +6,30 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::FileSource;
 use crate::call::Call;
+use crate::call::page::{Deleted, ListRequest, Page};
 use crate::client::Client;
 use crate::error::Result;
-use crate::page::{Deleted, ListRequest, Page};
+use crate::transport::file_source::FileSource;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Json, NotJson, Object, Read, Wire, Writer};
+use crate::wire::{Input, InvalidInput, Object, Output, ReadOutcome, Wire};
 
-/// A voice: one of the server's by name, or one of your own by id.
+/// A voice: a built-in voice by name, or a custom voice by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Voice {
-    /// A voice of the server, such as `alloy`.
+    /// A built-in voice, such as `alloy`.
     Name(String),
-    /// A voice made from a recording.
+    /// A custom voice, created from a recording.
     Custom {
-        /// Its id.
+        /// Id of the voice.
         id: String,
     },
 }
 
 impl Voice {
-    /// A voice made from a recording.
+    /// Refers to a custom voice by id.
     pub fn custom(id: impl Into<String>) -> Self {
         Voice::Custom { id: id.into() }
     }
@@ -50,36 +50,36 @@ impl From<String> for Voice {
 serde_of_wire! { Voice }
 
 impl Wire for Voice {
-    fn read(&mut self, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
-        let value = json.value()?;
+    fn read(&mut self, input: Input<'_>) -> std::result::Result<ReadOutcome, InvalidInput> {
+        let value = input.value()?;
         *self = match (value.as_str(), value.get("id").and_then(Value::as_str)) {
             (Some(name), _) => Voice::Name(name.to_owned()),
             (None, Some(id)) => Voice::Custom { id: id.to_owned() },
-            (None, None) => return Ok(Read::Odd(value)),
+            (None, None) => return Ok(ReadOutcome::mismatched(value)),
         };
-        Ok(Read::Fits)
+        Ok(ReadOutcome::Matched)
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn output(&self) -> Output<'_> {
         match self {
-            Voice::Name(name) => writer.text(name),
-            Voice::Custom { id } => writer.json(&json!({ "id": id })),
+            Voice::Name(name) => Output::String(name),
+            Voice::Custom { id } => Output::Owned(json!({ "id": id })),
         }
     }
 
-    fn blank() -> Self {
+    fn default_value() -> Self {
         Voice::Name(String::new())
     }
 }
 
-/// Voices of your own: `client.audio().voices()`.
+/// The custom voices API of a client: `client.audio().voices()`.
 #[derive(Clone, Debug)]
 pub struct Voices {
     pub(super) client: Client,
 }
 
 impl Voices {
-    /// Makes a voice from a recording and its speaker's consent: `POST /audio/voices`.
+    /// Creates a custom voice from a recording and the speaker's consent: `POST /audio/voices`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -95,18 +95,20 @@ impl Voices {
     #[doc(alias = "audio.voices.create")]
     pub fn create(&self, request: impl Borrow<VoiceRequest>) -> Call<CustomVoice> {
         let request = request.borrow();
-        Call::reply(&self.client, upload("voices", request, "audio_sample", &request.audio_sample))
+        Call::send(&self.client.settings, upload("voices", request, "audio_sample", &request.audio_sample))
     }
 }
 
-/// Recordings in which speakers agree to the use of their voice: `client.audio().voice_consents()`.
+/// The voice consents API of a client: `client.audio().voice_consents()`.
+///
+/// A consent is a recording in which a speaker agrees to the use of their voice.
 #[derive(Clone, Debug)]
 pub struct VoiceConsents {
     pub(super) client: Client,
 }
 
 impl VoiceConsents {
-    /// Uploads a consent: `POST /audio/voice_consents`.
+    /// Uploads a voice consent: `POST /audio/voice_consents`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -121,10 +123,10 @@ impl VoiceConsents {
     #[doc(alias = "audio.voice_consents.create")]
     pub fn create(&self, request: impl Borrow<VoiceConsentRequest>) -> Call<VoiceConsent> {
         let request = request.borrow();
-        Call::reply(&self.client, upload("voice_consents", request, "recording", &request.recording))
+        Call::send(&self.client.settings, upload("voice_consents", request, "recording", &request.recording))
     }
 
-    /// Lists consents: `GET /audio/voice_consents`.
+    /// Lists voice consents: `GET /audio/voice_consents`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -137,10 +139,10 @@ impl VoiceConsents {
     /// # }
     /// ```
     pub fn list(&self, request: impl Borrow<ListRequest>) -> Call<Page<VoiceConsent>> {
-        Call::page(&self.client, &["audio", "voice_consents"]).list_query(request.borrow())
+        Call::page(&self.client.settings, &["audio", "voice_consents"]).list_query(request.borrow())
     }
 
-    /// Gets a consent: `GET /audio/voice_consents/{id}`.
+    /// Retrieves a voice consent: `GET /audio/voice_consents/{id}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -151,10 +153,10 @@ impl VoiceConsents {
     /// ```
     #[doc(alias = "retrieve")]
     pub fn get(&self, id: &str) -> Call<VoiceConsent> {
-        Call::get(&self.client, &["audio", "voice_consents", id])
+        Call::get(&self.client.settings, &["audio", "voice_consents", id])
     }
 
-    /// Renames a consent: `POST /audio/voice_consents/{id}`.
+    /// Renames a voice consent: `POST /audio/voice_consents/{id}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -163,10 +165,10 @@ impl VoiceConsents {
     /// # }
     /// ```
     pub fn update(&self, id: &str, name: &str) -> Call<VoiceConsent> {
-        Call::post_body(&self.client, &["audio", "voice_consents", id], Body::json(&json!({ "name": name })))
+        Call::post_body(&self.client.settings, &["audio", "voice_consents", id], Body::json(&json!({ "name": name })))
     }
 
-    /// Deletes a consent: `DELETE /audio/voice_consents/{id}`.
+    /// Deletes a voice consent: `DELETE /audio/voice_consents/{id}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -175,17 +177,17 @@ impl VoiceConsents {
     /// # }
     /// ```
     pub fn delete(&self, id: &str) -> Call<Deleted> {
-        Call::deleted(&self.client, &["audio", "voice_consents", id])
+        Call::deleted(&self.client.settings, &["audio", "voice_consents", id])
     }
 }
 
-fn upload(route: &str, request: &dyn Object, part: &'static str, file: &FileSource) -> Result<WireRequest> {
+fn upload(path: &str, request: &dyn Object, part: &'static str, file: &FileSource) -> Result<WireRequest> {
     let form = Form::new().fields(request, &[], &[part])?.file(part, file.clone());
-    WireRequest::new(Method::POST, &["audio", route], Body::Form(Arc::new(form)))
+    WireRequest::new(Method::POST, &["audio", path], Body::Form(Arc::new(form)))
 }
 
-wire! {
-    /// A voice to make from a recording.
+wire_struct! {
+    /// A request to create a custom voice from a recording.
     ///
     /// See [OpenAI: Voices](https://platform.openai.com/docs/api-reference/audio/voices).
     #[doc(alias = "CreateVoiceRequest")]
@@ -198,54 +200,54 @@ wire! {
         pub consent: String = always,
     }
 
-    /// A recording in which a speaker agrees to the use of the voice.
+    /// A request to upload a recording in which a speaker consents to the use of their voice.
     #[doc(alias = "CreateVoiceConsentRequest")]
     pub struct VoiceConsentRequest {
         /// Name of the consent.
         pub name: String = always,
-        /// Recording of the phrase that the server asks for.
+        /// Recording of the phrase that the server requires.
         pub recording: FileSource = always,
         /// Language of the phrase (BCP 47), such as `en-US`.
         pub language: String = always,
     }
 
-    /// A voice of your own.
+    /// A custom voice.
     #[doc(alias = "VoiceResource")]
     pub struct CustomVoice {
-        /// Its id.
+        /// Id of the voice.
         pub id: String = always,
-        /// `audio.voice`.
+        /// The literal `audio.voice`.
         pub object: String,
-        /// Its name.
+        /// Name of the voice.
         pub name: String,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created_at: Option<u64>,
     }
 
-    /// A speaker's consent.
+    /// A speaker's consent to the use of their voice.
     #[doc(alias = "VoiceConsentResource")]
     pub struct VoiceConsent {
-        /// Its id.
+        /// Id of the consent.
         pub id: String = always,
-        /// `audio.voice_consent`.
+        /// The literal `audio.voice_consent`.
         pub object: String,
-        /// Its name.
+        /// Name of the consent.
         pub name: String,
-        /// Language of its phrase (BCP 47).
+        /// Language of the recorded phrase (BCP 47).
         pub language: String,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created_at: Option<u64>,
     }
 }
 
 impl VoiceRequest {
-    /// A voice out of a recording, with the id of its speaker's consent.
+    /// Creates a request from a name, a recording and the id of the speaker's consent.
     pub fn new(name: impl Into<String>, audio_sample: impl Into<FileSource>, consent: impl Into<String>) -> Self {
         VoiceRequest {
             name: name.into(),
             audio_sample: audio_sample.into(),
             consent: consent.into(),
-            ..VoiceRequest::blank()
+            ..VoiceRequest::default_value()
         }
     }
 }
@@ -253,21 +255,21 @@ impl VoiceRequest {
 setters! { VoiceRequest {} }
 
 impl VoiceConsentRequest {
-    /// A recording of the phrase in this language.
+    /// Creates a request from a name, a recording of the phrase and its language.
     pub fn new(name: impl Into<String>, recording: impl Into<FileSource>, language: impl Into<String>) -> Self {
         VoiceConsentRequest {
             name: name.into(),
             recording: recording.into(),
             language: language.into(),
-            ..VoiceConsentRequest::blank()
+            ..VoiceConsentRequest::default_value()
         }
     }
 }
 
 setters! { VoiceConsentRequest {} }
 
-replies! { CustomVoice: id, VoiceConsent: id }
-items! { VoiceConsent }
+responses! { CustomVoice: id, VoiceConsent: id }
+page_items! { VoiceConsent }
 
 impl From<&CustomVoice> for Voice {
     fn from(voice: &CustomVoice) -> Self {

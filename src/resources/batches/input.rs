@@ -1,4 +1,4 @@
-//! What a batch runs: [`BatchInput`], the lines of its file.
+//! The input of a batch: [`BatchInput`], which writes the lines of the input file.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,18 +9,30 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::FileSource;
+use super::BatchRequest;
 use crate::chat::ChatRequest;
 use crate::completions::CompletionRequest;
 use crate::embeddings::EmbeddingRequest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::Purpose;
+use crate::responses::ResponseRequest;
 use crate::transport::decode;
+use crate::transport::file_source::FileSource;
 use crate::transport::request::check_model;
-use crate::wire::{Added, Object, Wire, Writer, object};
+use crate::wire::{Object, ObjectOutput, Overrides, Wire};
 
-/// A request that may stand in a batch: it knows its route.
-pub trait BatchItem: Serialize + Object {
-    /// Route as batches name it.
+/// A line of a batch whose body is a request of this crate.
+#[derive(Serialize)]
+struct Line<'a> {
+    custom_id: &'a str,
+    method: &'static str,
+    url: &'static str,
+    body: ObjectOutput<'a>,
+}
+
+/// A request that can be part of a batch.
+pub trait BatchableRequest: Serialize + Object {
+    /// Endpoint of the request, as written in a batch.
     const ENDPOINT: &'static str;
 
     #[doc(hidden)]
@@ -29,7 +41,7 @@ pub trait BatchItem: Serialize + Object {
 
 macro_rules! batch_items {
     ($($request:ty: $endpoint:literal),* $(,)?) => {$(
-        impl BatchItem for $request {
+        impl BatchableRequest for $request {
             const ENDPOINT: &'static str = $endpoint;
 
             fn model(&self) -> &str {
@@ -42,20 +54,21 @@ batch_items! {
     ChatRequest: "/v1/chat/completions",
     CompletionRequest: "/v1/completions",
     EmbeddingRequest: "/v1/embeddings",
+    ResponseRequest: "/v1/responses",
 }
 
-/// A batch has no streams: here as everywhere the method decides.
-const NO_STREAM: Added<'static> = &[("stream", Value::Null)];
+/// Batched requests cannot be streamed, so `stream` is dropped even if set through `extra`.
+const NO_STREAM: Overrides<'static> = &[("stream", Value::Null)];
 
-/// Most requests of one batch, and most bytes of its file, on OpenAI.
-const MOST_REQUESTS: usize = 50_000;
-const MOST_BYTES: u64 = 200_000_000;
+/// OpenAI's limits on the number of requests in a batch and on the size of the input file.
+const MAX_REQUESTS: usize = 50_000;
+const MAX_BYTES: u64 = 200_000_000;
 
-/// The requests of a batch, written as the lines of its file.
+/// The requests of a batch, serialized as the lines of the input file.
 ///
-/// Each has a custom id, its name among the results. Requests are written down as they are added, in memory or
-/// ([`in_file`](BatchInput::in_file)) on disk, and nothing of them is kept but the id. One that cannot be added (an id
-/// twice, another route than the others, a limit) is an error of [`ErrorKind::Config`], and the input stays as it was.
+/// Each request has a custom id that identifies its result. Requests are serialized as they are added, in memory or
+/// ([`on_disk`](BatchInput::on_disk)) on disk; only their ids are kept. A request that cannot be added (duplicate id,
+/// different endpoint, exceeded limit) is an [`ErrorKind::Config`] error, and the input remains unchanged.
 ///
 /// ```
 /// use openai_compatible::batches::BatchInput;
@@ -63,8 +76,8 @@ const MOST_BYTES: u64 = 200_000_000;
 ///
 /// let mut input = BatchInput::new();
 /// for place in ["Egypt", "Vietnam"] {
-///     let question = Message::user(format!("Name the longest river of {place}."));
-///     input.push(place, &ChatRequest::new("llama3.2", [question]))?;
+///     let message = Message::user(format!("Name the longest river of {place}."));
+///     input.push(place, &ChatRequest::new("llama3.2", [message]))?;
 /// }
 /// assert_eq!(input.len(), 2);
 /// # Ok::<(), openai_compatible::Error>(())
@@ -76,8 +89,11 @@ pub struct BatchInput {
     bytes: u64,
     max_requests: usize,
     max_bytes: u64,
-    /// The line at work, kept for its memory.
+    /// Buffer for the current line, reused between lines.
     line: Vec<u8>,
+    purpose: Purpose,
+    /// The request that creates the batch.
+    request: BatchRequest,
 }
 
 enum Sink {
@@ -92,24 +108,26 @@ impl Default for BatchInput {
 }
 
 impl BatchInput {
-    /// No requests yet, in memory; up to 50,000 of them in 200 MB.
+    /// Creates an empty input in memory, limited to 50,000 requests and 200 MB.
     pub fn new() -> Self {
         BatchInput::with(Sink::Memory(Vec::new()))
     }
 
-    /// No requests yet, in a file on disk, which is made anew. For inputs that are large beside the memory; the file is
-    /// yours to remove. Adding requests waits for the disk now and then.
+    /// Creates an empty input in a file on disk, for inputs that are too large for memory.
+    ///
+    /// An existing file is overwritten. The file is not removed automatically. Adding requests may block on disk
+    /// writes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when the file cannot be made.
-    pub fn in_file(path: impl Into<PathBuf>) -> Result<Self> {
+    /// [`ErrorKind::Io`] if the file cannot be created.
+    pub fn on_disk(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let file = File::create(&path).map_err(|error| unwritable(&path, error))?;
         Ok(BatchInput::with(Sink::File(path, BufWriter::with_capacity(256 * 1024, file))))
     }
 
-    /// Requests with the ids `row-1`, `row-2`, and so on.
+    /// Creates an input from requests, with the custom ids `row-1`, `row-2`, and so on.
     ///
     /// ```
     /// use openai_compatible::batches::BatchInput;
@@ -120,7 +138,7 @@ impl BatchInput {
     /// assert!(input.contains("row-2"));
     /// # Ok::<(), openai_compatible::Error>(())
     /// ```
-    pub fn from_requests<'a, R: BatchItem + 'a>(requests: impl IntoIterator<Item = &'a R>) -> Result<Self> {
+    pub fn from_requests<'a, R: BatchableRequest + 'a>(requests: impl IntoIterator<Item = &'a R>) -> Result<Self> {
         let mut input = BatchInput::new();
         for request in requests {
             input.push_numbered(request)?;
@@ -134,49 +152,73 @@ impl BatchInput {
             ids: HashSet::new(),
             endpoint: String::new(),
             bytes: 0,
-            max_requests: MOST_REQUESTS,
-            max_bytes: MOST_BYTES,
+            max_requests: MAX_REQUESTS,
+            max_bytes: MAX_BYTES,
             line: Vec::new(),
+            purpose: Purpose::Batch,
+            request: BatchRequest::new("", ""),
         }
     }
 
-    /// Sets how many requests the server takes in one batch.
+    /// Sets the maximum number of requests. Defaults to 50,000.
     pub fn max_requests(mut self, requests: usize) -> Self {
         self.max_requests = requests;
         self
     }
 
-    /// Sets how many bytes the server takes in one input file.
+    /// Sets the maximum size of the input file in bytes. Defaults to 200,000,000.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// Adds a request under a name of yours.
-    pub fn push<R: BatchItem>(&mut self, custom_id: impl Into<String>, request: &R) -> Result<()> {
-        check_model(request.model())?;
-        let custom_id = custom_id.into();
-        self.add(&custom_id, R::ENDPOINT, &|writer| {
-            writer.open(b'{');
-            writer.member("custom_id", &custom_id);
-            writer.name("method");
-            writer.text("POST");
-            writer.name("url");
-            writer.text(R::ENDPOINT);
-            writer.name("body");
-            object::write(request, writer, &[], NO_STREAM);
-            writer.close(b'}');
-        })
+    /// Adds a metadata entry to the batch.
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.request = self.request.metadata(name, value);
+        self
     }
 
-    /// Adds a request under its line number, `row-1` for the first, and gives that name.
-    pub fn push_numbered<R: BatchItem>(&mut self, request: &R) -> Result<String> {
+    /// Sets the time frame for processing the batch. Defaults to `24h`.
+    pub fn completion_window(mut self, window: impl Into<String>) -> Self {
+        self.request = self.request.completion_window(window);
+        self
+    }
+
+    /// Sets the number of seconds after which the server deletes the output files, from 3600 to 2592000 (30 days).
+    pub fn output_expires_after(mut self, seconds: u64) -> Self {
+        self.request = self.request.output_expires_after(seconds);
+        self
+    }
+
+    /// Adds a field to the request that creates the batch.
+    pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.request = self.request.extra(name, value);
+        self
+    }
+
+    /// Sets the purpose of the input file. Defaults to [`Purpose::Batch`]. *Providers*: `batch-api` on Together.
+    pub fn purpose(mut self, purpose: impl Into<Purpose>) -> Self {
+        self.purpose = purpose.into();
+        self
+    }
+
+    /// Adds a request with a custom id.
+    pub fn push<R: BatchableRequest>(&mut self, custom_id: impl Into<String>, request: &R) -> Result<()> {
+        check_model(request.model())?;
+        let custom_id = custom_id.into();
+        let body = ObjectOutput { object: request, overrides: NO_STREAM };
+        let line = Line { custom_id: &custom_id, method: "POST", url: R::ENDPOINT, body };
+        self.add(&custom_id, R::ENDPOINT, |into| serde_json::to_writer(into, &line))
+    }
+
+    /// Adds a request with its line number as custom id, `row-1` for the first, and returns the id.
+    pub fn push_numbered<R: BatchableRequest>(&mut self, request: &R) -> Result<String> {
         let custom_id = format!("row-{}", self.len() + 1);
         self.push(&*custom_id, request)?;
         Ok(custom_id)
     }
 
-    /// Adds a request to any other route: see [`BatchLine::new`].
+    /// Adds a request for any other endpoint: see [`BatchLine::new`].
     ///
     /// ```
     /// use openai_compatible::batches::{BatchInput, BatchLine};
@@ -188,32 +230,37 @@ impl BatchInput {
     /// # Ok::<(), openai_compatible::Error>(())
     /// ```
     pub fn push_line(&mut self, line: &BatchLine) -> Result<()> {
-        self.add(&line.custom_id, &line.url, &|writer| line.write(writer))
+        self.add(&line.custom_id, &line.url, |into| serde_json::to_writer(into, line))
     }
 
-    fn add(&mut self, custom_id: &str, url: &str, write: &dyn Fn(&mut Writer)) -> Result<()> {
+    fn add(
+        &mut self,
+        custom_id: &str,
+        url: &str,
+        write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
+    ) -> Result<()> {
         if custom_id.is_empty() || url.is_empty() {
-            return Err(Error::config("the custom id or the route of a request is empty"));
+            return Err(Error::config("`custom_id` and `url` must not be empty"));
         }
         if self.ids.contains(custom_id) {
-            return Err(Error::config(format!("the custom id `{custom_id}` is there twice")));
+            return Err(Error::config(format!("duplicate `custom_id` `{custom_id}`")));
         }
         if !self.endpoint.is_empty() && self.endpoint != url {
             let endpoint = &self.endpoint;
-            return Err(Error::config(format!("a batch has one route: `{custom_id}` goes to {url}, not {endpoint}")));
+            return Err(Error::config(format!(
+                "all requests of a batch must use the same endpoint: `{custom_id}` uses {url}, expected {endpoint}"
+            )));
         }
-        let most = self.max_requests;
-        if self.len() >= most {
-            return Err(Error::config(format!("`{custom_id}` is over the limit of {most} requests")));
+        let limit = self.max_requests;
+        if self.len() >= limit {
+            return Err(Error::config(format!("cannot add `{custom_id}`: the batch is limited to {limit} requests")));
         }
         self.line.clear();
-        let mut writer = Writer::append(std::mem::take(&mut self.line));
-        write(&mut writer);
-        self.line = writer.finish().map_err(unencodable)?;
+        write(&mut self.line).map_err(unencodable)?;
         self.line.push(b'\n');
-        let (bytes, most) = (self.bytes + self.line.len() as u64, self.max_bytes);
-        if bytes > most {
-            return Err(Error::config(format!("`{custom_id}` is over the limit of {most} bytes")));
+        let (bytes, limit) = (self.bytes + self.line.len() as u64, self.max_bytes);
+        if bytes > limit {
+            return Err(Error::config(format!("cannot add `{custom_id}`: the input file is limited to {limit} bytes")));
         }
         match &mut self.sink {
             Sink::Memory(lines) => lines.extend_from_slice(&self.line),
@@ -227,45 +274,54 @@ impl BatchInput {
         Ok(())
     }
 
-    /// How many requests there are.
+    /// The input file, its purpose, and the request that creates the batch.
+    pub(super) fn into_parts(mut self) -> Result<(FileSource, Purpose, BatchRequest)> {
+        let purpose = std::mem::replace(&mut self.purpose, Purpose::Batch);
+        let mut request = std::mem::replace(&mut self.request, BatchRequest::new("", ""));
+        request.endpoint = self.endpoint().unwrap_or_default().to_owned();
+        Ok((self.into_source()?, purpose, request))
+    }
+
+    /// Returns the number of requests.
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// True when there are none.
+    /// Returns `true` if there are no requests.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Length of the file in bytes.
+    /// Returns the size of the input file in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Route of the requests; `None` while there are none.
+    /// Returns the endpoint of the requests, or `None` if there are none.
     pub fn endpoint(&self) -> Option<&str> {
         Some(self.endpoint.as_str()).filter(|endpoint| !endpoint.is_empty())
     }
 
-    /// True when there is a request of this name.
+    /// Returns `true` if there is a request with this custom id.
     pub fn contains(&self, custom_id: &str) -> bool {
         self.ids.contains(custom_id)
     }
 
-    /// Names of the requests, in no order.
+    /// Returns the custom ids of the requests, in arbitrary order.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.ids.iter().map(String::as_str)
     }
 
-    /// The file, to be uploaded with [`Purpose::Batch`](crate::files::Purpose::Batch).
-    /// [`Batches::run`](super::Batches::run) does it for you.
+    /// Returns the input file, to be uploaded with [`Purpose::Batch`](crate::files::Purpose::Batch).
+    /// [`Batches::run`](super::Batches::run) uploads it automatically.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] when there are no requests, or the last of them cannot be written to disk.
+    /// [`ErrorKind::Config`] if there are no requests, [`ErrorKind::Io`] if buffered requests cannot be written to
+    /// disk.
     pub fn into_source(self) -> Result<FileSource> {
         if self.is_empty() {
-            return Err(Error::config("the batch has no requests"));
+            return Err(Error::config("batch has no requests"));
         }
         match self.sink {
             Sink::Memory(lines) => Ok(FileSource::bytes("batch.jsonl", lines)),
@@ -278,7 +334,7 @@ impl BatchInput {
 }
 
 fn unwritable(path: &Path, error: io::Error) -> Error {
-    Error::config(format!("the file `{}` cannot be written: {error}", path.display())).with_source(error)
+    Error::io(format!("failed to write `{}`: {error}", path.display())).with_source(error)
 }
 
 fn unencodable(error: serde_json::Error) -> Error {
@@ -295,8 +351,8 @@ impl fmt::Debug for BatchInput {
     }
 }
 
-wire! {
-    /// One request of a batch: a line of its input file.
+wire_struct! {
+    /// A request of a batch: one line of the input file.
     ///
     /// ```
     /// use openai_compatible::batches::BatchLine;
@@ -309,23 +365,23 @@ wire! {
     /// ```
     #[doc(alias = "BatchRequestInput")]
     pub struct BatchLine {
-        /// Your name for it, once in a file: results come in any order.
+        /// Custom id of the request, unique within the file. Results may arrive in any order.
         pub custom_id: String = always,
-        /// `POST`.
+        /// HTTP method: `POST`.
         pub method: String = always,
-        /// Route that it goes to, the same in all lines.
+        /// Endpoint of the request, the same in all lines.
         pub url: String = always,
-        /// What is sent there.
+        /// Body of the request.
         pub body: Value = always,
     }
 }
 
 impl BatchLine {
-    /// A request under a name of yours.
+    /// Creates a line from a custom id, an endpoint and a request.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Encode`] when the request cannot be written as JSON.
+    /// [`ErrorKind::Encode`] if the request cannot be serialized as JSON.
     pub fn new(
         custom_id: impl Into<String>,
         url: impl Into<String>,
@@ -333,6 +389,6 @@ impl BatchLine {
     ) -> Result<Self> {
         let body = serde_json::to_value(request).map_err(unencodable)?;
         let (custom_id, url) = (custom_id.into(), url.into());
-        Ok(BatchLine { custom_id, method: "POST".to_owned(), url, body, ..BatchLine::blank() })
+        Ok(BatchLine { custom_id, method: "POST".to_owned(), url, body, ..BatchLine::default_value() })
     }
 }

@@ -1,6 +1,6 @@
-//! Batches of requests that run within a day: `client.batches()`.
+//! Batches of requests that the server processes asynchronously, usually within 24 hours: `client.batches()`.
 //!
-//! From requests to results: write them down, run them, and read what came of each.
+//! Collect the requests in a [`BatchInput`], run the batch, and read the result of each request:
 //!
 //! ```no_run
 //! # async fn run() -> openai_compatible::Result<()> {
@@ -10,12 +10,12 @@
 //!
 //! let mut input = BatchInput::new();
 //! for place in ["Egypt", "Vietnam", "Peru"] {
-//!     let question = Message::user(format!("Name the longest river of {place}."));
-//!     input.push(place, &ChatRequest::new("gpt-4o-mini", [question]))?;
+//!     let message = Message::user(format!("Name the longest river of {place}."));
+//!     input.push(place, &ChatRequest::new("gpt-4o-mini", [message]))?;
 //! }
 //!
 //! let client = Client::from_env()?;
-//! // Uploads, starts and waits; the id is what `wait(id)` goes on with after a restart.
+//! // Uploads the input, creates the batch and waits. After a restart, `wait(id)` resumes waiting.
 //! let batch = client.batches().run(input)
 //!     .on_progress(|batch| eprintln!("{}: {}", batch.id, batch.status))
 //!     .await?;
@@ -23,7 +23,7 @@
 //! let mut rows = client.batches().results::<ChatCompletion>(&batch);
 //! while let Some(row) = rows.try_next().await? {
 //!     match row.result {
-//!         Ok(reply) => println!("{}: {}", row.custom_id, reply.text()),
+//!         Ok(completion) => println!("{}: {}", row.custom_id, completion.text()),
 //!         Err(error) => println!("{}: {error}", row.custom_id),
 //!     }
 //! }
@@ -31,7 +31,7 @@
 //! # }
 //! ```
 //!
-//! The same by hand is [`Files::upload`](crate::files::Files::upload) of [`BatchLine`]s, [`Batches::create`],
+//! For full control, call [`Files::upload`](crate::files::Files::upload) with [`BatchLine`]s, [`Batches::create`],
 //! [`Batches::get`] and [`Files::content`](crate::files::Files::content), whose lines are [`BatchOutput`]s.
 
 use std::borrow::Borrow;
@@ -39,40 +39,41 @@ use std::collections::BTreeMap;
 
 use http::Method;
 
-use crate::Extra;
 use crate::call::Call;
+use crate::call::page::{ListRequest, Page};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::files::ExpiresAfter;
-use crate::page::{ListRequest, Page};
+use crate::responses::ResponseUsage;
+use crate::transport::decode::ApiResponse;
 use crate::transport::request::{Body, WireRequest};
-use crate::transport::{Answer, Expect};
-use crate::wire::{Json, NotJson, Read, Reply, Wire, Writer};
+use crate::transport::{BodyMode, RawResponse};
+use crate::wire::Extra;
+use crate::wire::{Input, InvalidInput, Output, ReadOutcome, Wire};
 
 mod input;
 mod output;
 mod run;
 
-pub use input::{BatchInput, BatchItem, BatchLine};
-pub use output::{BatchOutput, BatchOutputError, BatchReply, BatchResponse, BatchResults, BatchRow, BatchRows};
-pub use run::{BatchRun, BatchWait};
+pub use input::{BatchInput, BatchLine, BatchableRequest};
+pub use output::{BatchOutput, BatchOutputError, BatchResponse, BatchResponseBody, BatchResults, BatchRow, BatchRows};
 
-/// Batches of one client.
+/// The batches API of a client.
 #[derive(Clone, Debug)]
 pub struct Batches {
     client: Client,
 }
 
 impl Client {
-    /// Batches of requests.
+    /// Returns the batches API.
     pub fn batches(&self) -> Batches {
         Batches { client: self.clone() }
     }
 }
 
 impl Batches {
-    /// Starts a batch of an uploaded file, whose lines are the requests: `POST /batches`. [`run`](Batches::run) does this
-    /// and what stands around it.
+    /// Creates a batch from an uploaded input file: `POST /batches`. [`run`](Batches::run) also uploads the file and
+    /// waits for the batch.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -86,16 +87,18 @@ impl Batches {
     /// ```
     #[doc(alias = "batches.create")]
     pub fn create(&self, request: impl Borrow<BatchRequest>) -> Call<Batch> {
-        Call::new(&self.client, post(request.borrow()), Expect::Whole, |answer| Ok(answer.whole.reply::<Created>()?.0))
+        Call::new(&self.client.settings, post(request.borrow()), BodyMode::Buffer, |response| {
+            Ok(response.buffered.decode_wire::<Created>()?.0)
+        })
     }
 
-    /// Gets a batch and how far it is: `GET /batches/{id}`.
+    /// Retrieves a batch and its status: `GET /batches/{id}`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// let batch = client.batches().get("batch_abc").await?;
     /// if batch.status.is_terminal() {
-    ///     println!("results: {:?}, refused: {:?}", batch.output_file_id, batch.error_file_id);
+    ///     println!("results: {:?}, errors: {:?}", batch.output_file_id, batch.error_file_id);
     /// }
     /// # Ok(())
     /// # }
@@ -103,7 +106,7 @@ impl Batches {
     #[doc(alias = "retrieve")]
     #[doc(alias = "batches.retrieve")]
     pub fn get(&self, id: &str) -> Call<Batch> {
-        Call::get(&self.client, &["batches", id])
+        Call::get(&self.client.settings, &["batches", id])
     }
 
     /// Lists batches: `GET /batches`.
@@ -120,10 +123,10 @@ impl Batches {
     /// ```
     #[doc(alias = "batches.list")]
     pub fn list(&self, request: impl Borrow<ListRequest>) -> Call<Page<Batch>> {
-        Call::page(&self.client, &["batches"]).list_query(request.borrow())
+        Call::page(&self.client.settings, &["batches"]).list_query(request.borrow())
     }
 
-    /// Stops a batch: `POST /batches/{id}/cancel`. What has run by then is in its output file.
+    /// Cancels a batch: `POST /batches/{id}/cancel`. The output file contains the results of completed requests.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -134,64 +137,63 @@ impl Batches {
     /// ```
     #[doc(alias = "batches.cancel")]
     pub fn cancel(&self, id: &str) -> Call<Batch> {
-        Call::post(&self.client, &["batches", id, "cancel"])
+        Call::post(&self.client.settings, &["batches", id, "cancel"])
     }
 }
 
-fn post(request: &BatchRequest) -> crate::Result<WireRequest> {
+fn post(request: &BatchRequest) -> crate::error::Result<WireRequest> {
     if request.input_file_id.is_empty() {
-        return Err(Error::config("the id of the input file is empty"));
+        return Err(Error::config("`input_file_id` must not be empty"));
     }
     if request.endpoint.is_empty() {
-        return Err(Error::config("the endpoint of the batch is empty"));
+        return Err(Error::config("`endpoint` must not be empty"));
     }
     WireRequest::new(Method::POST, &["batches"], Body::of(request, &[])?)
 }
 
-wire! {
-    /// What to run as a batch.
+wire_struct! {
+    /// A request to create a batch.
     ///
     /// See [OpenAI: Create batch](https://platform.openai.com/docs/api-reference/batch/create).
     #[doc(alias = "CreateBatchRequest")]
     pub struct BatchRequest {
         /// Id of the uploaded file whose lines are the requests.
         pub input_file_id: String = always,
-        /// Route that all lines go to, such as `/v1/chat/completions`.
+        /// Endpoint of all requests, such as `/v1/chat/completions`.
         pub endpoint: String = always,
-        /// Time that the batch may take: `24h`. *Providers*: up to `7d` on Groq.
+        /// Time frame for processing the batch: `24h`. *Providers*: up to `7d` on Groq.
         pub completion_window: String = always,
-        /// Up to 16 notes of your own, kept with the batch.
+        /// Up to 16 key-value pairs stored with the batch.
         pub metadata: BTreeMap<String, String>,
-        /// When the server removes the output and error files by itself. *Providers*: OpenAI, Azure.
+        /// Expiration of the output and error files. *Providers*: OpenAI, Azure.
         pub output_expires_after: Option<ExpiresAfter>,
     }
 }
 
 impl BatchRequest {
-    /// An uploaded file and the route that its lines go to, within `24h`.
+    /// Creates a request from the id of an uploaded file and an endpoint, with a completion window of `24h`.
     pub fn new(input_file_id: impl Into<String>, endpoint: impl Into<String>) -> Self {
         BatchRequest {
             input_file_id: input_file_id.into(),
             endpoint: endpoint.into(),
             completion_window: "24h".to_owned(),
-            ..BatchRequest::blank()
+            ..BatchRequest::default_value()
         }
     }
 
-    /// Sets the time that the batch may take.
+    /// Sets the time frame for processing the batch. Defaults to `24h`.
     pub fn completion_window(mut self, window: impl Into<String>) -> Self {
         self.completion_window = window.into();
         self
     }
 
-    /// Adds a note of your own.
+    /// Adds a metadata entry.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(name.into(), value.into());
         self
     }
 
-    /// Lets the server remove the output files by itself, so many seconds after they were made: 3600 to 2592000
-    /// (30 days).
+    /// Sets the number of seconds after which the server deletes the output files, from 3600 to 2592000 (30 days).
     pub fn output_expires_after(mut self, seconds: u64) -> Self {
         self.output_expires_after = Some(ExpiresAfter::created(seconds));
         self
@@ -200,186 +202,172 @@ impl BatchRequest {
 
 setters! { BatchRequest {} }
 
-wire! {
-    /// A batch and how far it is. Only its id is always there; times that a server writes as text (Together) stay in
-    /// `extra`.
+wire_struct! {
+    /// A batch and its status. Only the id is always present; times that a server sends as strings (Together) are kept
+    /// in `extra`.
     ///
     /// See [OpenAI: The batch object](https://platform.openai.com/docs/api-reference/batch/object).
     pub struct Batch {
-        /// Its id.
+        /// Id of the batch.
         pub id: String = always,
-        /// `batch`; do not rely on it.
+        /// The literal `batch`; do not rely on it.
         pub object: String,
-        /// Route that its lines go to.
+        /// Endpoint of the requests.
         pub endpoint: String,
-        /// Model that runs it.
+        /// Model that processes the requests.
         pub model: Option<String>,
-        /// What is wrong with the input file.
+        /// Errors in the input file.
         pub errors: Option<BatchErrors>,
-        /// Id of the file with the requests.
+        /// Id of the input file.
         pub input_file_id: String,
-        /// Time that it may take.
+        /// Time frame for processing the batch.
         pub completion_window: String,
-        /// How far it is.
+        /// Status of the batch.
         pub status: BatchStatus,
-        /// Id of the file with the results, see [`BatchOutput`]; there as soon as there are any.
+        /// Id of the file with the results, once there are any; see [`BatchOutput`].
         pub output_file_id: Option<String>,
-        /// Id of the file with the requests that failed, see [`BatchOutput`].
+        /// Id of the file with the failed requests; see [`BatchOutput`].
         pub error_file_id: Option<String>,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created_at: Option<u64>,
-        /// Moment when it began to run, in Unix seconds.
+        /// Time at which processing started, in Unix seconds.
         pub in_progress_at: Option<u64>,
-        /// Moment when its time is up, in Unix seconds.
+        /// Time at which the batch expires, in Unix seconds.
         pub expires_at: Option<u64>,
-        /// Moment when the server began to write the results, in Unix seconds.
+        /// Time at which the server started to write the results, in Unix seconds.
         pub finalizing_at: Option<u64>,
-        /// Moment when it was done, in Unix seconds.
+        /// Time at which the batch completed, in Unix seconds.
         pub completed_at: Option<u64>,
-        /// Moment when it failed, in Unix seconds.
+        /// Time at which the batch failed, in Unix seconds.
         pub failed_at: Option<u64>,
-        /// Moment when its time was up, in Unix seconds.
+        /// Time at which the batch expired, in Unix seconds.
         pub expired_at: Option<u64>,
-        /// Moment when it was told to stop, in Unix seconds.
+        /// Time at which cancellation was requested, in Unix seconds.
         pub cancelling_at: Option<u64>,
-        /// Moment when it had stopped, in Unix seconds.
+        /// Time at which the batch was cancelled, in Unix seconds.
         pub cancelled_at: Option<u64>,
-        /// How many requests are in which state.
+        /// Number of requests by state.
         pub request_counts: Option<BatchRequestCounts>,
-        /// Tokens used by all requests together.
-        pub usage: Option<BatchUsage>,
-        /// Notes kept with it.
+        /// Token usage of all requests.
+        pub usage: Option<ResponseUsage>,
+        /// Key-value pairs stored with the batch.
         pub metadata: BTreeMap<String, String>,
     }
 
-    /// What is wrong with an input file.
+    /// The errors in an input file.
     pub struct BatchErrors {
-        /// `list`; do not rely on it.
+        /// The literal `list`; do not rely on it.
         pub object: String,
-        /// Each fault.
+        /// The individual errors.
         pub data: Vec<BatchError>,
     }
 
-    /// A fault of an input file.
+    /// An error in an input file.
     pub struct BatchError {
-        /// Its kind, a word of the server.
+        /// Error code of the server.
         pub code: String,
-        /// What is wrong, for people.
+        /// Human-readable error message.
         pub message: String,
-        /// Name of the member that is wrong.
+        /// Name of the invalid field.
         pub param: Option<String>,
-        /// Line that is wrong, from 1.
+        /// Number of the invalid line, starting at 1.
         pub line: Option<u64>,
     }
 
-    /// How many requests of a batch are in which state.
+    /// The number of requests of a batch, by state.
     pub struct BatchRequestCounts {
-        /// All of them.
+        /// Total number of requests.
         pub total: u64,
-        /// Those that succeeded.
+        /// Number of completed requests.
         pub completed: u64,
-        /// Those that failed.
+        /// Number of failed requests.
         pub failed: u64,
-    }
-
-    /// Tokens used by a batch.
-    pub struct BatchUsage {
-        /// Tokens read.
-        pub input_tokens: u64,
-        /// What kinds of tokens were read.
-        pub input_tokens_details: Option<BatchInputDetails>,
-        /// Tokens written.
-        pub output_tokens: u64,
-        /// What kinds of tokens were written.
-        pub output_tokens_details: Option<BatchOutputDetails>,
-        /// Both.
-        pub total_tokens: u64,
-    }
-
-    /// What kinds of tokens a batch read.
-    pub struct BatchInputDetails {
-        /// Those found in the server's cache.
-        pub cached_tokens: u64,
-    }
-
-    /// What kinds of tokens a batch wrote.
-    pub struct BatchOutputDetails {
-        /// Those of the model's thoughts.
-        pub reasoning_tokens: u64,
     }
 }
 
-replies! { Batch: id }
-items! { Batch }
+responses! { Batch: id }
+page_items! { Batch }
 
-/// A new batch, which Together puts into `{"job": …, "warning": …}`.
+/// A newly created batch, which Together wraps in `{"job": …, "warning": …}`.
 struct Created(Batch);
 
 impl Wire for Created {
-    fn read(&mut self, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
+    fn read(&mut self, input: Input<'_>) -> std::result::Result<ReadOutcome, InvalidInput> {
         let batch = &mut self.0;
-        let read = batch.read(json)?;
+        let read = batch.read(input)?;
         if let Some(job) = batch.extra.get_as::<Batch>("job").filter(|_| batch.id.is_empty()) {
             batch.extra.remove("job");
-            let around = std::mem::replace(batch, job).extra;
-            batch.extra.extend(around.iter().map(|(name, value)| (name, value.clone())));
+            let outer = std::mem::replace(batch, job).extra;
+            batch.extra.extend(outer.iter().map(|(name, value)| (name, value.clone())));
         }
         Ok(read)
     }
 
-    fn write(&self, writer: &mut Writer) {
-        self.0.write(writer);
+    fn output(&self) -> Output<'_> {
+        self.0.output()
     }
 
-    fn blank() -> Self {
-        Created(Batch::blank())
+    fn default_value() -> Self {
+        Created(Batch::default_value())
     }
 }
 
-impl Reply for Created {
-    fn root(&self) -> &'static str {
-        self.0.root()
+impl ApiResponse for Created {
+    fn root_field(&self) -> &'static str {
+        self.0.root_field()
     }
 
-    fn is_hollow(&self) -> bool {
-        self.0.is_hollow()
+    fn is_root_empty(&self) -> bool {
+        self.0.is_root_empty()
     }
 
     fn extra(&self) -> &Extra {
         self.0.extra()
     }
 
-    fn decode(answer: &mut Answer) -> Result<Self> {
-        answer.whole.reply()
+    fn decode(response: &mut RawResponse) -> Result<Self> {
+        response.buffered.decode_wire()
     }
 }
 
 open_enum! {
-    /// How far a batch is. Capitals (Together) are read, too.
+    /// The status of a batch. Uppercase values (Together) are also recognized.
     pub enum BatchStatus {
-        /// The input file is being checked.
+        /// The input file is being validated.
         Validating = "validating" | "VALIDATING",
-        /// The input file is no good. Final.
+        /// The input file is invalid. Final.
         Failed = "failed" | "FAILED",
-        /// It runs.
+        /// The requests are being processed.
         InProgress = "in_progress" | "IN_PROGRESS",
         /// The results are being written.
         Finalizing = "finalizing" | "FINALIZING",
-        /// It is done. Final.
+        /// The batch completed. Final.
         Completed = "completed" | "COMPLETED",
-        /// Its time was up; what had run is there. Final.
+        /// The batch expired; results of completed requests are available. Final.
         Expired = "expired" | "EXPIRED",
-        /// It is being stopped.
+        /// The batch is being cancelled.
         Cancelling = "cancelling" | "CANCELLING" | "canceling" | "CANCELING",
-        /// It was stopped; what had run is there. Final.
+        /// The batch was cancelled; results of completed requests are available. Final.
         Cancelled = "cancelled" | "CANCELLED" | "canceled" | "CANCELED",
     }
 }
 
 impl BatchStatus {
-    /// True when the batch will not change any more. Unknown words count as not final.
+    /// Returns `true` if the status is final. Unknown values are not considered final.
     pub fn is_terminal(&self) -> bool {
         use BatchStatus::{Cancelled, Completed, Expired, Failed};
         matches!(self, Completed | Failed | Expired | Cancelled)
+    }
+}
+
+impl Error {
+    /// Returns the last known state of the batch if the batch, or waiting for it, failed. Continue with its id:
+    /// [`Batches::wait`].
+    pub fn batch(&self) -> Option<&Batch> {
+        self.last()
+    }
+
+    pub(super) fn with_batch(self, batch: Batch) -> Self {
+        self.with_last(batch)
     }
 }

@@ -1,22 +1,25 @@
-//! Chunks into a whole reply.
+//! [`Accumulator`]: combines chunks into a completion.
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
-
-use super::chunk::{AudioDelta, ChatChunk, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta, usage_in};
+use super::chunk::{AudioDelta, ChatChunk, ChunkChoice, Delta, ToolCallDelta, usage_elsewhere};
 use super::event::{ChatEvent, EventList};
-use super::message::{AudioReply, Content, Part, Role};
+use super::message::{AssistantAudio, Content, Part, Role};
 use super::reply::{ChatCompletion, Choice, Logprobs, Usage};
-use super::tool::{CustomCall, FunctionCall, ToolCall};
-use crate::Extra;
+use crate::error::Error;
 use crate::wire::Wire;
-use crate::wire::object::uncover;
+use crate::wire::object::drop_shadowing_extra;
 
-/// Puts the chunks of a stream together, step by step.
+mod extra;
+mod tool_calls;
+
+pub(crate) use self::extra::{MergePolicy, merge_extra};
+use self::tool_calls::{ArgumentScan, add_function, add_tool_call};
+
+/// Combines the chunks of a stream into a completion, step by step.
 ///
-/// Any number of answers; tool calls by index or id, however a server numbers them; reasoning, refusal, log
-/// probabilities, audio and vendor members; the last usage. It holds no more than what arrived.
+/// Handles any number of choices; tool calls by index or id, however a server numbers them; reasoning, refusals, log
+/// probabilities, audio and vendor fields; the last usage. It holds no more than what arrived.
 ///
 /// ```no_run
 /// # async fn run(mut chunks: openai_compatible::chat::ChatStream) -> openai_compatible::Result<()> {
@@ -25,7 +28,7 @@ use crate::wire::object::uncover;
 /// let mut accumulator = Accumulator::new();
 /// while let Some(chunk) = chunks.try_next().await? {
 ///     print!("{}", chunk.text());
-///     accumulator.add(chunk);
+///     accumulator.push(chunk);
 /// }
 /// let reply = accumulator.finish();
 /// # let _ = reply; Ok(())
@@ -34,52 +37,57 @@ use crate::wire::object::uncover;
 #[derive(Clone, Debug, Default)]
 pub struct Accumulator {
     reply: Option<ChatCompletion>,
-    /// What is known about each choice of the reply.
-    notes: Vec<Notes>,
-    /// Where the choice of an index stands.
+    /// The state of each choice of the completion.
+    states: Vec<ChoiceState>,
+    /// The position of the choice with an index.
     positions: HashMap<u32, usize>,
 }
 
-/// What is known about a choice beside its content.
+/// The state of a choice besides its content.
 #[derive(Clone, Debug, Default)]
-struct Notes {
-    /// The call that a server's index stands for: the last one, where it stands for several.
-    by_index: HashMap<i64, usize>,
-    /// The call of an id.
-    by_id: HashMap<String, usize>,
-    /// The index that each call came under.
-    indexes: Vec<Option<i64>>,
-    /// Which calls were told to be done.
+struct ChoiceState {
+    /// The call with the server's index: the last one, if there are several.
+    call_by_index: HashMap<i64, usize>,
+    /// The call with an id.
+    call_by_id: HashMap<String, usize>,
+    /// The server's index of each call.
+    wire_indexes: Vec<Option<i64>>,
+    /// Which calls were reported as done.
     is_done: Vec<bool>,
+    /// What is known of the arguments of each call.
+    scans: Vec<ArgumentScan>,
     is_finished: bool,
+    /// The number of calls when the choice last ended: all of them are done.
+    finished_calls: usize,
 }
 
 impl Accumulator {
-    /// Nothing yet.
+    /// Creates an empty accumulator.
     pub fn new() -> Self {
         Accumulator::default()
     }
 
     /// Adds the next chunk.
-    pub fn add(&mut self, chunk: ChatChunk) {
+    pub fn push(&mut self, chunk: ChatChunk) {
         self.apply(chunk, &mut EventList::off());
     }
 
-    /// Adds the next chunk and tells what it brings. For a whole stream, see [`ChatStream::events`].
+    /// Adds the next chunk, and returns its events. For a whole stream, see [`ChatStream::events`].
     ///
     /// [`ChatStream::events`]: super::ChatStream::events
-    pub fn events(&mut self, chunk: ChatChunk) -> Vec<ChatEvent> {
+    pub fn push_with_events(&mut self, chunk: ChatChunk) -> Vec<ChatEvent> {
         let mut events = EventList::on();
         self.apply(chunk, &mut events);
         events.into_list()
     }
 
     fn apply(&mut self, chunk: ChatChunk, events: &mut EventList) {
-        let reply = self
-            .reply
-            .get_or_insert_with(|| ChatCompletion { object: "chat.completion".to_owned(), ..ChatCompletion::blank() });
+        let reply = self.reply.get_or_insert_with(|| ChatCompletion {
+            object: "chat.completion".to_owned(),
+            ..ChatCompletion::default_value()
+        });
         let usage = if events.is_on() { chunk.usage().map(|usage| usage.into_owned()) } else { None };
-        // Azure's first chunk is empty where the later ones are not.
+        // Azure's first chunk has empty fields that later ones set.
         if reply.id.is_empty() {
             reply.id = chunk.id.into();
         }
@@ -95,15 +103,15 @@ impl Accumulator {
         replace(&mut reply.system_fingerprint, chunk.system_fingerprint.map(Into::into));
         replace(&mut reply.moderation, chunk.moderation.map(|moderation| *moderation));
         // Perplexity repeats its citations, OpenRouter its provider, in every chunk.
-        merge_extra(&mut reply.extra, chunk.extra, Grows::Nothing);
+        merge_extra(&mut reply.extra, chunk.extra, MergePolicy::Replace);
         for choice in chunk.choices {
             let position = *self.positions.entry(choice.index).or_insert_with(|| {
-                reply.choices.push(Choice { index: choice.index, ..Choice::blank() });
-                self.notes.push(Notes::default());
+                reply.choices.push(Choice { index: choice.index, ..Choice::default_value() });
+                self.states.push(ChoiceState::default());
                 reply.choices.len() - 1
             });
-            if let (Some(known), Some(notes)) = (reply.choices.get_mut(position), self.notes.get_mut(position)) {
-                add_choice(known, notes, choice, events);
+            if let (Some(known), Some(state)) = (reply.choices.get_mut(position), self.states.get_mut(position)) {
+                add_choice(known, state, choice, events);
             }
         }
         if let Some(usage) = usage.filter(|usage| !is_empty(usage)) {
@@ -111,36 +119,44 @@ impl Accumulator {
         }
     }
 
-    /// The reply so far.
+    /// Returns the completion so far.
     pub fn snapshot(&self) -> Option<&ChatCompletion> {
         self.reply.as_ref()
     }
 
-    /// The whole reply; `None` when no chunk came.
+    /// Returns the completion; `None` if there was no chunk.
     pub fn finish(self) -> Option<ChatCompletion> {
         let mut reply = self.reply?;
         reply.choices.sort_by_key(|choice| choice.index);
         if reply.usage.is_none() {
-            reply.usage = usage_in(&reply.extra);
+            reply.usage = usage_elsewhere(&reply.extra, reply.choices.iter().map(|choice| &choice.extra));
         }
         for choice in &mut reply.choices {
             choice.message.role.get_or_insert(Role::Assistant);
-            // A value that did not fit in one chunk must not hide what the others brought.
+            // A mismatched value in one chunk must not shadow the values of others.
             for call in &mut choice.message.tool_calls {
-                uncover(call);
+                drop_shadowing_extra(call);
             }
-            uncover(&mut choice.message);
-            uncover(choice);
+            drop_shadowing_extra(&mut choice.message);
+            drop_shadowing_extra(choice);
         }
-        uncover(&mut reply);
+        drop_shadowing_extra(&mut reply);
         Some(reply)
     }
 
-    /// The events of the end: what no finish reason has ended, then the whole reply.
-    pub fn end(mut self) -> Vec<ChatEvent> {
+    /// Attaches the completion so far to the error of its stream.
+    pub(super) fn attach_to(self, error: Error) -> Error {
+        match self.finish() {
+            Some(completion) => error.with_completion(completion),
+            None => error,
+        }
+    }
+
+    /// Returns the events of the end: what no finish reason has ended, then the whole completion.
+    pub fn finish_with_events(mut self) -> Vec<ChatEvent> {
         let mut events = EventList::on();
-        for (choice, notes) in self.reply.iter().flat_map(|reply| &reply.choices).zip(&mut self.notes) {
-            finish_parts(choice, notes, &mut events);
+        for (choice, state) in self.reply.iter().flat_map(|reply| &reply.choices).zip(&mut self.states) {
+            finish_parts(choice, state, &mut events);
         }
         let mut events = events.into_list();
         events.extend(self.finish().map(|reply| ChatEvent::Completed(Box::new(reply))));
@@ -149,7 +165,7 @@ impl Accumulator {
 }
 
 fn is_empty(usage: &Usage) -> bool {
-    *usage == Usage::blank()
+    *usage == Usage::default_value()
 }
 
 fn replace<T>(known: &mut Option<T>, new: Option<T>) {
@@ -158,41 +174,42 @@ fn replace<T>(known: &mut Option<T>, new: Option<T>) {
     }
 }
 
-fn add_choice(known: &mut Choice, notes: &mut Notes, new: ChunkChoice, events: &mut EventList) {
+fn add_choice(known: &mut Choice, state: &mut ChoiceState, new: ChunkChoice, events: &mut EventList) {
     events.add_deltas(&new);
-    add_delta(known, notes, new.delta, events);
+    add_delta(known, state, new.delta, events);
     replace(&mut known.finish_reason, new.finish_reason);
     if let Some(new) = new.logprobs {
-        let known = known.logprobs.get_or_insert_with(Logprobs::blank);
+        let known = known.logprobs.get_or_insert_with(Logprobs::default_value);
         extend(&mut known.content, new.content);
         extend(&mut known.refusal, new.refusal);
-        merge_extra(&mut known.extra, new.extra, Grows::Lists);
+        merge_extra(&mut known.extra, new.extra, MergePolicy::AppendArrays);
     }
-    merge_extra(&mut known.extra, new.extra, Grows::Lists);
+    merge_extra(&mut known.extra, new.extra, MergePolicy::AppendArrays);
     if known.finish_reason.is_some() {
-        finish_parts(known, notes, events);
+        finish_parts(known, state, events);
     }
 }
 
-/// Tells what is done when an answer ends. An end may come twice (OpenRouter), each thing is told once.
-fn finish_parts(choice: &Choice, notes: &mut Notes, events: &mut EventList) {
+/// Adds the events of a choice that ends. Some servers send two ends (OpenRouter); each event is sent once.
+fn finish_parts(choice: &Choice, state: &mut ChoiceState, events: &mut EventList) {
     if !events.is_on() {
         return;
     }
-    let is_first = !std::mem::replace(&mut notes.is_finished, true);
+    let is_first = !std::mem::replace(&mut state.is_finished, true);
     if is_first {
         events.add_done(choice);
     }
-    for call in 0..choice.message.tool_calls.len() {
-        finish_call(choice, notes, call, events);
+    let calls = choice.message.tool_calls.len();
+    for call in std::mem::replace(&mut state.finished_calls, calls)..calls {
+        finish_call(choice, state, call, events);
     }
     if let (true, Some(reason)) = (is_first, &choice.finish_reason) {
         events.push(ChatEvent::Finished { index: choice.index, reason: reason.clone() });
     }
 }
 
-fn finish_call(choice: &Choice, notes: &mut Notes, call: usize, events: &mut EventList) {
-    if let (Some(tool_call), Some(is_done @ false)) = (choice.message.tool_calls.get(call), notes.is_done.get_mut(call))
+fn finish_call(choice: &Choice, state: &mut ChoiceState, call: usize, events: &mut EventList) {
+    if let (Some(tool_call), Some(is_done @ false)) = (choice.message.tool_calls.get(call), state.is_done.get_mut(call))
     {
         *is_done = true;
         let tool_call = Box::new(tool_call.clone());
@@ -206,7 +223,7 @@ fn extend<T>(known: &mut Option<Vec<T>>, new: Option<Vec<T>>) {
     }
 }
 
-fn add_delta(choice: &mut Choice, notes: &mut Notes, delta: Delta, events: &mut EventList) {
+fn add_delta(choice: &mut Choice, state: &mut ChoiceState, delta: Delta, events: &mut EventList) {
     let message = &mut choice.message;
     replace(&mut message.role, delta.role);
     match (&mut message.content, delta.content) {
@@ -223,16 +240,16 @@ fn add_delta(choice: &mut Choice, notes: &mut Notes, delta: Delta, events: &mut 
         add_function(&mut message.function_call, *new);
     }
     if let Some(new) = delta.audio {
-        add_audio(message.audio.get_or_insert_with(|| Box::new(AudioReply::blank())), *new);
+        add_audio(message.audio.get_or_insert_with(|| Box::new(AssistantAudio::default_value())), *new);
     }
-    merge_extra(&mut message.extra, delta.extra, Grows::All);
+    merge_extra(&mut message.extra, delta.extra, MergePolicy::AppendAll);
     for call in delta.tool_calls {
-        let piece = events.is_on().then(|| piece_of(&call));
-        let (call, is_new) = add_tool_call(&mut choice.message.tool_calls, notes, call);
-        // Calls come one behind the other on most servers: what is whole when the next one begins is done.
+        let piece = events.is_on().then(|| argument_delta(&call));
+        let (call, is_new) = add_tool_call(&mut choice.message.tool_calls, state, call);
+        // Most servers emit tool calls sequentially, so a complete call is finished once the next one starts.
         if let (true, true, Some(previous)) = (is_new, events.is_on(), call.checked_sub(1)) {
-            if choice.message.tool_calls.get(previous).is_some_and(is_complete) {
-                finish_call(choice, notes, previous, events);
+            if choice.message.tool_calls.get(previous).is_some_and(|call| state.is_complete(previous, call)) {
+                finish_call(choice, state, previous, events);
             }
         }
         if let (Some(delta), Some(known)) = (piece, choice.message.tool_calls.get(call)) {
@@ -243,7 +260,7 @@ fn add_delta(choice: &mut Choice, notes: &mut Notes, delta: Delta, events: &mut 
     }
 }
 
-fn piece_of(call: &ToolCallDelta) -> String {
+fn argument_delta(call: &ToolCallDelta) -> String {
     match (&call.function, &call.custom) {
         (Some(function), _) => function.arguments.clone(),
         (None, Some(custom)) => custom.input.clone(),
@@ -259,26 +276,26 @@ fn append(known: &mut Option<String>, new: Option<String>) {
     }
 }
 
-/// Text and lists of parts in one message: neighbours of one kind grow together.
+/// Text and lists of parts in one message: adjacent parts of one kind are joined.
 fn add_parts(known: &mut Content, new: Content) {
     let parts_of = |content: Content| match content {
         Content::Text(text) if text.is_empty() => Vec::new(),
         Content::Text(text) => vec![Part::text(text)],
         Content::Parts(parts) => parts,
     };
-    let mut parts = parts_of(std::mem::replace(known, Content::blank()));
+    let mut parts = parts_of(std::mem::replace(known, Content::default_value()));
     for part in parts_of(new) {
         match (parts.last_mut(), part) {
             (Some(Part::Text(last)), Part::Text(part)) if last.prompt_cache_breakpoint.is_none() => {
                 last.text.push_str(&part.text);
-                merge_extra(&mut last.extra, part.extra, Grows::All);
+                merge_extra(&mut last.extra, part.extra, MergePolicy::AppendAll);
             }
             (Some(Part::Thinking(last)), Part::Thinking(part)) => {
                 match (&mut last.thinking, part.thinking) {
                     (Content::Text(known), Content::Text(new)) => known.push_str(&new),
                     (known, new) => add_parts(known, new),
                 }
-                merge_extra(&mut last.extra, part.extra, Grows::All);
+                merge_extra(&mut last.extra, part.extra, MergePolicy::AppendAll);
             }
             (_, part) => parts.push(part),
         }
@@ -286,180 +303,19 @@ fn add_parts(known: &mut Content, new: Content) {
     *known = Content::Parts(parts);
 }
 
-fn add_audio(known: &mut AudioReply, new: AudioDelta) {
+fn add_audio(known: &mut AssistantAudio, new: AudioDelta) {
     if let Some(id) = new.id.filter(|id| !id.is_empty()) {
         known.id = id;
     }
     known.data.push_str(new.data.as_deref().unwrap_or_default());
     known.transcript.push_str(new.transcript.as_deref().unwrap_or_default());
     replace(&mut known.expires_at, new.expires_at);
-    merge_extra(&mut known.extra, new.extra, Grows::Lists);
-}
-
-fn add_function(known: &mut Option<FunctionCall>, new: FunctionCallDelta) {
-    let known = known.get_or_insert_with(FunctionCall::blank);
-    add_name(&mut known.name, new.name.as_deref().unwrap_or_default());
-    known.arguments.push_str(&new.arguments);
-    merge_extra(&mut known.extra, new.extra, Grows::Lists);
-}
-
-/// Names come whole, once or in every piece; a few servers cut them.
-fn add_name(known: &mut String, new: &str) {
-    if known != new {
-        known.push_str(new);
-    }
-}
-
-/// Adds a piece to the call that it belongs to; gives its position, and true when it has just begun.
-fn add_tool_call(calls: &mut Vec<ToolCall>, notes: &mut Notes, mut delta: ToolCallDelta) -> (usize, bool) {
-    // Mistral writes the text `null` where it has no id.
-    delta.id = delta.id.filter(|id| !id.is_empty() && id != "null");
-    let found = find_call(calls, notes, &delta);
-    let position = found.unwrap_or_else(|| {
-        calls.push(ToolCall::blank());
-        notes.indexes.push(delta.index);
-        notes.is_done.push(false);
-        calls.len() - 1
-    });
-    if let Some(index) = delta.index {
-        notes.by_index.insert(index, position);
-    }
-    let Some(call) = calls.get_mut(position) else { return (position, false) };
-    if let (Some(id), true) = (delta.id, call.id.is_empty()) {
-        notes.by_id.insert(id.clone(), position);
-        call.id = id;
-    }
-    if let Some(type_) = delta.type_.filter(|type_| !type_.is_empty()) {
-        call.type_ = type_.into();
-    }
-    if let Some(function) = delta.function {
-        add_function(&mut call.function, function);
-    }
-    if let Some(new) = delta.custom {
-        let known = call.custom.get_or_insert_with(CustomCall::blank);
-        add_name(&mut known.name, &new.name);
-        known.input.push_str(&new.input);
-        merge_extra(&mut known.extra, new.extra, Grows::Lists);
-    }
-    merge_extra(&mut call.extra, delta.extra, Grows::Lists);
-    (position, found.is_none())
-}
-
-/// The call that a piece belongs to; `None` when it begins one.
-fn find_call(calls: &[ToolCall], notes: &Notes, delta: &ToolCallDelta) -> Option<usize> {
-    let name = delta.function.as_ref().and_then(|function| function.name.as_deref());
-    let name = name.or(delta.custom.as_ref().map(|custom| custom.name.as_str())).unwrap_or_default();
-    let by_id = delta.id.as_ref().and_then(|id| notes.by_id.get(id).copied());
-    let candidate = match delta.index {
-        Some(index) => notes.by_index.get(&index).copied().or_else(|| {
-            // An id under a new index is the same call, unless it has a name and an index already.
-            let has_index = |call: &usize| notes.indexes.get(*call).is_some_and(Option::is_some);
-            by_id.filter(|call| name.is_empty() || !has_index(call))
-        }),
-        None if delta.id.is_some() => by_id,
-        None => calls.len().checked_sub(1),
-    }?;
-    let call = calls.get(candidate)?;
-    let is_same = delta.id.as_ref().is_some_and(|id| *id == call.id);
-    if name.is_empty() || is_same {
-        return Some(candidate);
-    }
-    // Several calls under one index (Ollama, Gemini, gateways): another id with a name begins another call.
-    let has_other_id = delta.id.is_some() && !call.id.is_empty();
-    // Whole calls without ids (Gemini): behind complete arguments, another name or more arguments do.
-    let has_arguments = delta.function.as_ref().is_some_and(|function| !function.arguments.trim().is_empty());
-    if has_other_id || (has_arguments || name != call.name()) && is_complete(call) {
-        // The other id may be known under another index.
-        return by_id;
-    }
-    Some(candidate)
-}
-
-/// True when the arguments are a whole object. Looks at their end first: a name in every piece asks often.
-fn is_complete(call: &ToolCall) -> bool {
-    let arguments = call.arguments_text();
-    call.function.is_some()
-        && !call.name().is_empty()
-        && arguments.trim_ascii_end().ends_with('}')
-        && serde_json::from_str::<Map<String, Value>>(arguments).is_ok()
-}
-
-/// Which vendor members come in pieces that are put together; the others are replaced by the next one.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Grows {
-    Nothing,
-    /// Lists of what is new, such as `token_ids`.
-    Lists,
-    /// Lists and texts, such as a reasoning by another name.
-    All,
-}
-
-/// Vendor members; objects are merged, and null says nothing new.
-pub(crate) fn merge_extra(known: &mut Extra, new: Extra, grows: Grows) {
-    if new.is_empty() {
-        return;
-    }
-    for (name, value) in Map::from(new) {
-        let value = match known.remove(&name) {
-            None => value,
-            Some(old) => merged(old, value, grows),
-        };
-        known.insert(name, value);
-    }
-}
-
-fn merged(old: Value, new: Value, grows: Grows) -> Value {
-    match (old, new) {
-        (old, Value::Null) => old,
-        (Value::String(old), Value::String(new)) if grows == Grows::All => Value::String(old + &new),
-        (Value::Array(mut old), Value::Array(new)) if grows != Grows::Nothing => {
-            for item in new {
-                match old.last_mut() {
-                    Some(last) if continues(last, &item) => *last = merge_detail(last.take(), item),
-                    _ => old.push(item),
-                }
-            }
-            Value::Array(old)
-        }
-        (Value::Object(mut old), Value::Object(new)) => {
-            // Texts inside, such as ids and signatures, come whole.
-            let grows = if grows == Grows::All { Grows::Lists } else { grows };
-            for (name, value) in new {
-                let value = match old.remove(&name) {
-                    None => value,
-                    Some(old) => merged(old, value, grows),
-                };
-                old.insert(name, value);
-            }
-            Value::Object(old)
-        }
-        (_, new) => new,
-    }
-}
-
-/// Pieces of one entry of `reasoning_details` (OpenRouter): the same kind and number, one behind the other.
-fn continues(last: &Value, item: &Value) -> bool {
-    let is_reasoning = item.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("reasoning."));
-    is_reasoning && ["type", "index"].iter().all(|name| last.get(name) == item.get(name))
-}
-
-fn merge_detail(last: Value, item: Value) -> Value {
-    let (Value::Object(mut last), Value::Object(item)) = (last, item) else { return Value::Null };
-    for (name, value) in item {
-        let grows = ["text", "summary", "data"].contains(&name.as_str());
-        let value = match last.remove(&name) {
-            Some(known) if grows => merged(known, value, Grows::All),
-            Some(known) if value.is_null() => known,
-            _ => value,
-        };
-        last.insert(name, value);
-    }
-    Value::Object(last)
+    merge_extra(&mut known.extra, new.extra, MergePolicy::AppendArrays);
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -471,7 +327,7 @@ mod tests {
                 "provider": "A", "citations": ["x", "y"], "x_groq": group,
                 "choices": [{ "delta": { "content": "." }, "native_finish_reason": reason, "token_ids": [1, 2] }],
             });
-            accumulator.add(serde_json::from_value(chunk).unwrap());
+            accumulator.push(serde_json::from_value(chunk).unwrap());
         }
         let reply = accumulator.finish().unwrap();
         assert_eq!(reply.extra.get("provider"), Some(&json!("A")));
@@ -485,7 +341,7 @@ mod tests {
     fn message_of(deltas: impl IntoIterator<Item = Value>) -> Value {
         let mut accumulator = Accumulator::new();
         for delta in deltas {
-            accumulator.add(serde_json::from_value(json!({ "choices": [{ "index": 0, "delta": delta }] })).unwrap());
+            accumulator.push(serde_json::from_value(json!({ "choices": [{ "index": 0, "delta": delta }] })).unwrap());
         }
         let reply = accumulator.snapshot().unwrap().clone();
         assert_eq!(reply.choices.len(), accumulator.finish().unwrap().choices.len());
@@ -549,10 +405,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_usage_is_no_event() {
+    fn empty_usage_is_not_an_event() {
         let mut accumulator = Accumulator::new();
         let mut is_told = |usage: Value| {
-            let events = accumulator.events(serde_json::from_value(json!({ "choices": [], "usage": usage })).unwrap());
+            let events =
+                accumulator.push_with_events(serde_json::from_value(json!({ "choices": [], "usage": usage })).unwrap());
             events.into_iter().any(|event| matches!(event, ChatEvent::Usage(_)))
         };
         assert!(!is_told(json!({})));

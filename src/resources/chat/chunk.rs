@@ -1,4 +1,4 @@
-//! The pieces of a streamed reply: [`ChatChunk`].
+//! The chunks of a streamed completion: [`ChatChunk`].
 
 use std::borrow::Cow;
 
@@ -7,118 +7,118 @@ use serde_json::Value;
 
 use super::accumulate::Accumulator;
 use super::message::{Annotation, Content, Role, reasoning};
-use super::reply::{ChatCompletion, FinishReason, Logprobs, Moderation, ServiceTier, Usage};
+use super::reply::{ChatCompletion, FinishReason, Logprobs, Moderation, ServiceTier, Usage, choice_error};
 use super::tool::CustomCall;
-use crate::error::{ApiError, Result};
-use crate::stream::{EventStream, Progress, StreamItem, is_error};
-use crate::transport::Answer;
-use crate::transport::decode::Whole;
-use crate::wire::{Wire, Writer, text_of_any};
-use crate::{Extra, SharedString};
+use crate::error::{ApiError, Result, is_failure};
+use crate::reply::stream::{ChoiceTracker, EventStream, StreamItem, decode_whole, is_error};
+use crate::transport::RawResponse;
+use crate::transport::decode::BufferedResponse;
+use crate::wire::{Extra, SharedString};
+use crate::wire::{Wire, one_or_many, string_or_json, to_value};
 
-/// A chat reply that arrives chunk by chunk.
+/// A stream of chat completion chunks.
 pub type ChatStream = EventStream<ChatChunk>;
 
-wire! {
-    /// One piece of a streamed reply.
+wire_struct! {
+    /// A chunk of a streamed chat completion.
     ///
     /// See [OpenAI: Chat streaming](https://platform.openai.com/docs/api-reference/chat-streaming).
     #[doc(alias = "CreateChatCompletionStreamResponse")]
     #[doc(alias = "ChatCompletionChunk")]
     pub struct ChatChunk {
-        /// Id of the reply, the same in all chunks; empty on some servers.
+        /// Id of the completion, the same in all chunks; empty on some servers.
         pub id: SharedString,
-        /// `chat.completion.chunk`; do not rely on it.
+        /// The literal `chat.completion.chunk`; do not rely on it.
         pub object: SharedString,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created: Option<u64>,
-        /// Model that answers.
+        /// Id of the model.
         pub model: SharedString,
-        /// What is new; empty in a chunk that brings the usage only.
-        pub choices: Vec<ChunkChoice> = always,
-        /// Tokens used so far. The last one counts; do not add them up.
-        pub usage: Option<Box<Usage>>,
-        /// Class in which the request runs.
+        /// Processing tier of the request.
         pub service_tier: Option<ServiceTier>,
-        /// Version of the server's setup.
+        /// Fingerprint of the server's configuration.
         pub system_fingerprint: Option<SharedString>,
+        /// Deltas of the choices; empty in a chunk that contains only the usage.
+        pub choices: Vec<ChunkChoice> = always,
+        /// Token usage so far. The last value is the total; do not sum them.
+        pub usage: Option<Box<Usage>>,
         /// Random text that hides the length of the chunk.
         pub obfuscation: Option<String>,
-        /// What the moderation asked for found.
+        /// Result of the requested moderation.
         pub moderation: Option<Box<Moderation>>,
     }
 
-    /// What is new in one answer.
+    /// A chunk of one choice.
     pub struct ChunkChoice {
-        /// Position of the answer, from 0.
+        /// Index of the choice, starting at 0.
         pub index: u32,
-        /// The new piece.
+        /// The new content.
         pub delta: Delta,
-        /// Why the answer ends here.
-        pub finish_reason: Option<FinishReason>,
         /// Log probabilities of the new tokens.
         pub logprobs: Option<Box<Logprobs>>,
+        /// Why the choice ends, in its last chunk.
+        pub finish_reason: Option<FinishReason>,
     }
 
-    /// A new piece of an answer.
+    /// The new content of a choice.
     pub struct Delta {
-        /// Who speaks; mostly in the first chunk only.
+        /// Role of the author; usually in the first chunk only.
         pub role: Option<Role>,
         /// New text, or new parts on some servers (Mistral).
         pub content: Option<Content>,
-        /// New text of a refusal.
+        /// New refusal text.
         pub refusal: Option<String>,
-        /// New pieces of tool calls.
-        pub tool_calls: Vec<ToolCallDelta>,
-        /// New piece of a deprecated function call.
+        /// New tool calls, or new parts of their arguments.
+        pub tool_calls: Vec<ToolCallDelta> = read_by(one_or_many),
+        /// New part of a deprecated function call.
         pub function_call: Option<Box<FunctionCallDelta>>,
-        /// New sources.
+        /// New citations.
         pub annotations: Vec<Annotation>,
-        /// New piece of a spoken answer.
+        /// New part of the audio output.
         pub audio: Option<Box<AudioDelta>>,
-        /// New reasoning, as DeepSeek, llama.cpp, SGLang, xAI and others name it.
+        /// New reasoning, in the field of DeepSeek, llama.cpp, SGLang, xAI and others.
         pub reasoning_content: Option<String>,
-        /// New reasoning, as OpenRouter, Groq, Ollama, vLLM and others name it.
+        /// New reasoning, in the field of OpenRouter, Groq, Ollama, vLLM and others.
         pub reasoning as "reasoning": Option<String>,
     }
 
-    /// A new piece of a tool call.
+    /// A chunk of a tool call.
     pub struct ToolCallDelta {
-        /// Position of the call; missing or the same for all calls on some servers. The [`Accumulator`] sorts it out.
+        /// Index of the call. Missing, or the same for all calls, on some servers; the [`Accumulator`] handles that.
         pub index: Option<i64>,
-        /// Id of the call; mostly in its first piece only.
+        /// Id of the call; usually in its first chunk only.
         pub id: Option<String>,
-        /// `function` or `custom`.
+        /// Type of the tool: `function` or `custom`.
         pub type_ as "type": Option<SharedString>,
-        /// New piece of the function call.
+        /// Chunk of the function call.
         pub function: Option<FunctionCallDelta>,
-        /// New piece of the custom tool's call.
+        /// Chunk of the custom tool call.
         pub custom: Option<Box<CustomCall>>,
     }
 
-    /// A new piece of a function call.
+    /// A chunk of a function call.
     pub struct FunctionCallDelta {
-        /// Name of the function; mostly in the first piece only.
+        /// Name of the function; usually in the first chunk only.
         pub name: Option<String>,
-        /// New piece of the arguments' JSON text.
-        pub arguments: String = by(text_of_any),
+        /// New part of the arguments, as JSON text.
+        pub arguments: String = with(string_or_json),
     }
 
-    /// A new piece of a spoken answer.
+    /// A chunk of audio output.
     pub struct AudioDelta {
-        /// Id, to refer to the audio in the next request.
+        /// Id to refer to the audio in a later request.
         pub id: Option<String>,
-        /// New base64, to be joined as text.
+        /// New base64 data, to be concatenated as text.
         pub data: Option<String>,
-        /// New text of what is said.
+        /// New part of the transcript.
         pub transcript: Option<String>,
-        /// Moment when the server forgets the audio, in Unix seconds.
+        /// Expiry time of the audio on the server, in Unix seconds.
         pub expires_at: Option<u64>,
     }
 }
 
 impl ChatChunk {
-    /// New text of the first answer; empty when this chunk brings none.
+    /// Returns the new text of the first choice; empty if there is none.
     pub fn text(&self) -> Cow<'_, str> {
         match self.first().and_then(|choice| choice.delta.content.as_ref()) {
             Some(content) => content.text(),
@@ -126,19 +126,22 @@ impl ChatChunk {
         }
     }
 
-    /// New reasoning of the first answer, under whichever name the server sends it.
+    /// Returns the new reasoning of the first choice, whichever field the server uses.
     pub fn reasoning(&self) -> Option<Cow<'_, str>> {
         let delta = &self.first()?.delta;
         reasoning(&delta.reasoning_content, &delta.reasoning, delta.content.as_ref(), &delta.extra)
     }
 
-    /// Tokens used so far, also where Groq puts them: `x_groq.usage`.
+    /// Returns the token usage so far, also from Groq's `x_groq.usage` and from within a choice.
     pub fn usage(&self) -> Option<Cow<'_, Usage>> {
         match &self.usage {
             Some(usage) => Some(Cow::Borrowed(usage)),
-            None if self.extra.is_empty() => None,
-            None => usage_in(&self.extra).map(Cow::Owned),
+            None => usage_elsewhere(&self.extra, self.choices.iter().map(|choice| &choice.extra)).map(Cow::Owned),
         }
+    }
+
+    fn choice_error(&self) -> Option<ApiError> {
+        self.choices.iter().find_map(|choice| choice_error(choice.finish_reason.as_ref(), &choice.extra))
     }
 
     fn first(&self) -> Option<&ChunkChoice> {
@@ -146,13 +149,15 @@ impl ChatChunk {
     }
 }
 
-/// Usage where Groq puts it.
-pub(super) fn usage_in(extra: &Extra) -> Option<Usage> {
-    serde::Deserialize::deserialize(extra.get("x_groq")?.get("usage").filter(|usage| usage.is_object())?).ok()
+/// The usage where Groq puts it, in `x_groq`, and Kimi, in a choice.
+pub(super) fn usage_elsewhere<'a>(extra: &Extra, mut choices: impl Iterator<Item = &'a Extra>) -> Option<Usage> {
+    let own = if extra.is_empty() { None } else { extra.get("x_groq").and_then(|own| own.get("usage")) };
+    let in_choices = || choices.find_map(|extra| if extra.is_empty() { None } else { extra.get("usage") });
+    serde::Deserialize::deserialize(own.or_else(in_choices).filter(|usage| usage.is_object())?).ok()
 }
 
 impl EventStream<ChatChunk> {
-    /// The new texts of the first answer alone, as a stream of strings; chunks without text are left out.
+    /// Returns the text deltas of the first choice as a stream of strings. Chunks without text are skipped.
     ///
     /// ```no_run
     /// # async fn run(chunks: openai_compatible::chat::ChatStream) -> openai_compatible::Result<()> {
@@ -174,22 +179,26 @@ impl EventStream<ChatChunk> {
         })
     }
 
-    /// Reads the stream to its end and gives the reply as if it had not been streamed.
+    /// Reads the stream to its end and returns the completion.
     ///
     /// # Errors
     ///
-    /// Those of the stream. To keep what came before an error, feed an [`Accumulator`] yourself.
+    /// The same as those of the stream. [`Error::completion`](crate::Error::completion) returns what was received before.
     pub async fn collect(mut self) -> Result<ChatCompletion> {
         let mut accumulator = Accumulator::new();
-        while let Some(chunk) = self.try_next().await? {
-            accumulator.add(chunk);
+        loop {
+            match self.try_next().await {
+                Ok(Some(chunk)) => accumulator.push(chunk),
+                Ok(None) => break,
+                Err(error) => return Err(accumulator.attach_to(error)),
+            }
         }
         accumulator.finish().ok_or_else(super::event::no_chunk)
     }
 }
 
 impl StreamItem for ChatChunk {
-    fn is_hollow(&self) -> bool {
+    fn has_no_payload(&self) -> bool {
         self.choices.is_empty()
             && self.id.is_empty()
             && self.usage.is_none()
@@ -201,36 +210,49 @@ impl StreamItem for ChatChunk {
         &self.extra
     }
 
-    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
-        crate::stream::open(answer)
+    fn open(response: &mut RawResponse) -> Result<EventStream<Self>> {
+        crate::reply::stream::open(response)
     }
 
-    fn mark(&self, progress: &mut Progress) {
+    fn new_field(&mut self) -> Option<&mut dyn Wire> {
+        Some(&mut self.choices)
+    }
+
+    fn track(&self, choices: &mut ChoiceTracker) {
         for choice in &self.choices {
-            progress.begin(u64::from(choice.index));
+            choices.start(u64::from(choice.index));
             if choice.finish_reason.is_some() {
-                progress.end(u64::from(choice.index));
+                choices.finish(u64::from(choice.index));
             }
         }
     }
 
     fn has_error(&self) -> bool {
-        // Groq hides it in its own member.
-        is_error(&self.extra)
-            || !self.extra.is_empty()
-                && self.extra.get("x_groq").and_then(|own| own.get("error")).is_some_and(|error| !error.is_null())
+        // Groq puts its error into a field of its own.
+        let has_own = || self.extra.get("x_groq").and_then(|own| own.get("error")).is_some_and(crate::error::is_error);
+        let is_failure = || self.choices.is_empty() && is_failure(&|name| self.extra.get(name));
+        !self.extra.is_empty() && (is_error(&self.extra) || has_own() || is_failure()) || self.choice_error().is_some()
     }
 
     fn api_error(&self) -> ApiError {
-        let own = self.extra.get("x_groq").and_then(|own| own.get("error")).filter(|_| !is_error(&self.extra));
-        let members = own.cloned().unwrap_or_else(|| Value::Object(self.extra.clone().into()));
-        ApiError::from_value(&members).unwrap_or_default()
+        let own = self.extra.get("x_groq").and_then(|own| own.get("error"));
+        let members = Value::Object(self.extra.clone().into());
+        let of_chunk = ApiError::from_value(own.filter(|_| !is_error(&self.extra)).unwrap_or(&members));
+        // Gateways repeat the error of the chunk as the finish reason of its choice.
+        let of_choice = self.choice_error();
+        let is_named = is_error(&self.extra) || own.is_some() || of_choice.is_none();
+        of_chunk.filter(|_| is_named).or(of_choice).unwrap_or_default()
     }
 
-    /// A whole completion in place of a stream becomes one chunk.
-    fn from_whole(reply: &Whole) -> Option<Self> {
-        let completion: ChatCompletion =
-            reply.reply().ok().filter(|reply: &ChatCompletion| !reply.choices.is_empty())?;
+    /// A complete response instead of a stream becomes one chunk.
+    fn from_whole(reply: &BufferedResponse) -> Option<Result<Self>> {
+        let completion: ChatCompletion = match decode_whole(reply)? {
+            Ok(completion) => completion,
+            Err(error) => return Some(Err(error)),
+        };
+        if completion.choices.is_empty() {
+            return None;
+        }
         let choices = completion.choices.into_iter().map(|choice| {
             let mut message = choice.message;
             if let Some(name) = message.name {
@@ -276,7 +298,7 @@ impl StreamItem for ChatChunk {
                     reasoning: message.reasoning,
                     extra: message.extra,
                 },
-                // A whole reply has ended, whether it says why or not.
+                // A complete response has finished, with or without a finish reason.
                 finish_reason: choice.finish_reason.or(Some(FinishReason::Stop)),
                 logprobs: choice.logprobs.map(Box::new),
                 extra: choice.extra,
@@ -284,9 +306,9 @@ impl StreamItem for ChatChunk {
         });
         let mut extra = completion.extra;
         if !completion.metadata.is_empty() {
-            extra.insert("metadata", Writer::value_of(&completion.metadata));
+            extra.insert("metadata", to_value(&completion.metadata));
         }
-        Some(ChatChunk {
+        Some(Ok(ChatChunk {
             id: completion.id.into(),
             object: completion.object.into(),
             created: completion.created,
@@ -297,7 +319,7 @@ impl StreamItem for ChatChunk {
             system_fingerprint: completion.system_fingerprint.map(Into::into),
             moderation: completion.moderation.map(Box::new),
             extra,
-            ..ChatChunk::blank()
-        })
+            ..ChatChunk::default_value()
+        }))
     }
 }

@@ -1,4 +1,4 @@
-//! What a stream brings, by its meaning: [`ChatEvent`].
+//! The events of a streamed completion: [`ChatEvent`].
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -13,97 +13,97 @@ use super::chunk::{ChatStream, ChunkChoice};
 use super::message::{Content, reasoning};
 use super::reply::{ChatCompletion, Choice, FinishReason, Logprobs, Usage};
 use super::tool::ToolCall;
-use crate::SharedString;
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::EventStream;
+use crate::reply::stream::EventStream;
+use crate::wire::SharedString;
 
-/// One thing that a streamed reply brings. [`ChatStream::events`] gives them in their order.
+/// An event of a streamed completion, in the order of [`ChatStream::events`].
 ///
-/// `index` is the position of the answer, where several were asked for. What is done is told once, and is whole then.
-/// Audio, annotations and calls of the deprecated `functions` have no event of their own: they are in `Completed`.
+/// `index` is the index of the choice. A `…Done` event is sent once, with the complete content. Audio, annotations and
+/// calls of the deprecated `functions` have no event of their own: they are part of `Completed`.
 ///
 /// [`ChatStream::events`]: super::ChatStream::events
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ChatEvent {
-    /// More of the answer's text.
+    /// New text of the content.
     ContentDelta {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
         /// The new text, never empty.
         delta: String,
     },
-    /// The answer's text is whole. Not sent for an answer without text.
+    /// The content is complete. Not sent for a choice without text.
     ContentDone {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
-        /// All of the text.
+        /// The whole text.
         content: String,
     },
-    /// More of a refusal.
+    /// New text of a refusal.
     RefusalDelta {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
         /// The new text, never empty.
         delta: String,
     },
-    /// The refusal is whole.
+    /// The refusal is complete.
     RefusalDone {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
-        /// All of the refusal.
+        /// The whole refusal.
         refusal: String,
     },
-    /// More of what the model thinks, under whichever name the server sends it.
+    /// New reasoning, whichever field the server uses.
     ReasoningDelta {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
         /// The new text, never empty.
         delta: String,
     },
-    /// A tool call begins, or more of its arguments.
+    /// A tool call starts, or has new arguments.
     ToolCallDelta {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
-        /// Position of the call among the calls of the answer, however the server numbers them.
+        /// Position of the call among the calls of the choice, however the server numbers them.
         call: usize,
-        /// Name of the tool so far: whole on nearly all servers.
+        /// Name of the tool so far: complete on nearly all servers.
         name: SharedString,
-        /// The new piece of the arguments; may be empty where the call begins.
+        /// The new part of the arguments; may be empty where the call starts.
         delta: String,
     },
-    /// A tool call is whole: its arguments are complete and the next call has begun, or the answer has ended.
+    /// A tool call is complete: its arguments are complete and the next call has started, or the choice has ended.
     ToolCallDone {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
-        /// Position of the call among the calls of the answer.
+        /// Position of the call among the calls of the choice.
         call: usize,
         /// The call.
         tool_call: Box<ToolCall>,
     },
     /// Log probabilities of new tokens.
     Logprobs {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
-        /// Those of the new tokens only.
+        /// Log probabilities of the new tokens only.
         logprobs: Box<Logprobs>,
     },
-    /// An answer has ended.
+    /// A choice has ended.
     Finished {
-        /// Position of the answer.
+        /// Index of the choice.
         index: u32,
-        /// Why.
+        /// Why it ended.
         reason: FinishReason,
     },
-    /// Tokens used so far. The last one counts; do not add them up.
+    /// Token usage so far. The last value is the total; do not sum them.
     Usage(Box<Usage>),
-    /// The reply is whole: the last event of a stream that ends well.
+    /// The completion is complete: the last event of a stream that ends well.
     Completed(Box<ChatCompletion>),
 }
 
-/// The events of a reply that arrives chunk by chunk, from [`ChatStream::events`].
+/// The events of a streamed completion, from [`ChatStream::events`].
 ///
-/// A [`Stream`] of results, and [`try_next`](ChatEvents::try_next) where that is all you need.
+/// A [`Stream`] of results, with [`try_next`](ChatEvents::try_next) for plain loops.
 ///
 /// [`ChatStream::events`]: super::ChatStream::events
 pub struct ChatEvents {
@@ -114,7 +114,7 @@ pub struct ChatEvents {
 }
 
 impl EventStream<super::ChatChunk> {
-    /// Reads the stream as events: text, reasoning, tool calls as they begin, grow and are done, and the whole reply
+    /// Converts the stream to events: text, reasoning, tool calls as they start, grow and end, and the whole completion
     /// at the end.
     ///
     /// ```no_run
@@ -139,16 +139,16 @@ impl EventStream<super::ChatChunk> {
 }
 
 impl ChatEvents {
-    /// The next event; `None` at the end.
+    /// Returns the next event, or `None` at the end.
     ///
     /// # Errors
     ///
-    /// Those of the stream. What came before is in [`snapshot`](ChatEvents::snapshot).
+    /// The same as those of the stream. What was received before is in [`snapshot`](ChatEvents::snapshot).
     pub async fn try_next(&mut self) -> Result<Option<ChatEvent>> {
         std::future::poll_fn(|context| self.poll_event(context)).await.transpose()
     }
 
-    /// The reply so far; `None` before the first chunk and after [`ChatEvent::Completed`].
+    /// Returns the completion so far; `None` before the first chunk and after [`ChatEvent::Completed`].
     pub fn snapshot(&self) -> Option<&ChatCompletion> {
         self.accumulator.snapshot()
     }
@@ -162,14 +162,15 @@ impl ChatEvents {
                 return Poll::Ready(None);
             }
             match ready!(Pin::new(&mut self.chunks).poll_next(context)) {
-                Some(Ok(chunk)) => self.ready.extend(self.accumulator.events(chunk)),
+                Some(Ok(chunk)) => self.ready.extend(self.accumulator.push_with_events(chunk)),
                 Some(Err(error)) => {
                     self.is_over = true;
-                    return Poll::Ready(Some(Err(error)));
+                    // A copy: the snapshot stays readable.
+                    return Poll::Ready(Some(Err(self.accumulator.clone().attach_to(error))));
                 }
                 None => {
                     self.is_over = true;
-                    self.ready.extend(std::mem::take(&mut self.accumulator).end());
+                    self.ready.extend(std::mem::take(&mut self.accumulator).finish_with_events());
                     if self.ready.is_empty() {
                         return Poll::Ready(Some(Err(no_chunk())));
                     }
@@ -194,10 +195,10 @@ impl fmt::Debug for ChatEvents {
 }
 
 pub(super) fn no_chunk() -> Error {
-    Error::new(ErrorKind::Stream, "it ended without a single chunk")
+    Error::new(ErrorKind::Stream, "ended without any chunk")
 }
 
-/// Collects events where somebody wants them.
+/// Collects events if somebody wants them.
 pub(super) struct EventList(Option<Vec<ChatEvent>>);
 
 impl EventList {
@@ -223,7 +224,7 @@ impl EventList {
         }
     }
 
-    /// What a piece of an answer says; its tool calls apart.
+    /// The text of a delta; tool calls are separate.
     pub(super) fn add_deltas(&mut self, new: &ChunkChoice) {
         let Some(list) = &mut self.0 else { return };
         let (index, delta) = (new.index, &new.delta);
@@ -237,7 +238,7 @@ impl EventList {
         list.extend(new.logprobs.clone().map(|logprobs| ChatEvent::Logprobs { index, logprobs }));
     }
 
-    /// What an answer has said when it ends; its tool calls apart.
+    /// The text of a message that has ended; tool calls are separate.
     pub(super) fn add_done(&mut self, choice: &Choice) {
         let Some(list) = &mut self.0 else { return };
         let (index, content) = (choice.index, choice.message.text());

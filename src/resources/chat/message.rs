@@ -1,11 +1,11 @@
-//! Messages: what each side of a conversation says.
+//! The messages of a conversation.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::FileSource;
 use crate::error::Result;
+use crate::transport::file_source::FileSource;
 use crate::wire::Wire;
 
 mod assistant;
@@ -13,7 +13,7 @@ mod content;
 mod part;
 
 pub(super) use self::assistant::reasoning;
-pub use self::assistant::{Annotation, AssistantMessage, AudioReply, UrlCitation};
+pub use self::assistant::{Annotation, AssistantAudio, AssistantMessage, UrlCitation};
 pub use self::content::Content;
 pub use self::part::{
     AudioPart, FileInput, FilePart, ImageDetail, ImagePart, ImageUrl, InputAudio, Part, PromptCacheBreakpoint,
@@ -21,56 +21,56 @@ pub use self::part::{
 };
 
 open_union! {
-    /// One message of a conversation. Build it with [`Message::user`], [`Message::system`] and their like.
+    /// A message of a conversation. Create it with [`Message::user`], [`Message::system`] and similar functions.
     ///
     /// See [OpenAI: Chat](https://platform.openai.com/docs/api-reference/chat/create).
     #[doc(alias = "ChatCompletionMessageParam")]
     #[doc(alias = "ChatCompletionRequestMessage")]
     pub enum Message by "role" {
-        /// Instructions for newer OpenAI models; other servers know `System` only.
+        /// Instructions for newer OpenAI models; other servers support `System` only.
         Developer(SystemMessage) = "developer",
-        /// Instructions that the model follows.
+        /// Instructions for the model.
         System(SystemMessage) = "system",
-        /// What the user says, shows or plays.
+        /// A message of the user.
         User(UserMessage) = "user",
-        /// What the model said, tool calls included.
+        /// A message of the model, with its tool calls.
         Assistant(Box<AssistantMessage>) = "assistant",
-        /// Result of a tool call.
+        /// The result of a tool call.
         Tool(ToolMessage) = "tool",
-        /// Result of a call of the deprecated `functions`.
+        /// The result of a call of the deprecated `functions`.
         Function(FunctionMessage) = "function",
     }
 }
 
-wire! {
-    /// Instructions: a system or developer message.
+wire_struct! {
+    /// A system or developer message.
     #[doc(alias = "ChatCompletionRequestSystemMessage")]
     pub struct SystemMessage {
-        /// Text, or parts of text.
+        /// Text, or text parts.
         pub content: Content = always,
-        /// Name of the speaker.
+        /// Name of the author.
         pub name: Option<String>,
     }
 
-    /// What the user says.
+    /// A user message.
     #[doc(alias = "ChatCompletionRequestUserMessage")]
     pub struct UserMessage {
         /// Text, or parts: text, images, audio, files.
         pub content: Content = always,
-        /// Name of the speaker, where there are several.
+        /// Name of the author, to distinguish several.
         pub name: Option<String>,
     }
 
-    /// Result of a tool call.
+    /// The result of a tool call.
     #[doc(alias = "ChatCompletionRequestToolMessage")]
     pub struct ToolMessage {
-        /// The result as text, or parts of text.
+        /// The result as text, or text parts.
         pub content: Content = always,
-        /// Id of the call that this answers.
+        /// Id of the call.
         pub tool_call_id: String = always,
     }
 
-    /// Result of a call of the deprecated `functions`.
+    /// The result of a call of the deprecated `functions`.
     pub struct FunctionMessage {
         /// The result as text.
         pub content: Content = always,
@@ -80,7 +80,7 @@ wire! {
 }
 
 open_enum! {
-    /// Who speaks.
+    /// The author of a message.
     pub enum Role {
         /// Instructions, on newer OpenAI models.
         Developer = "developer",
@@ -94,21 +94,27 @@ open_enum! {
         Tool = "tool",
         /// A deprecated function.
         Function = "function",
+        /// A critic, in the items of conversations.
+        Critic = "critic",
+        /// A discriminator, in the items of conversations.
+        Discriminator = "discriminator",
+        /// An author that the server does not name.
+        Unknown = "unknown",
     }
 }
 
 impl Message {
-    /// Instructions that the model follows.
+    /// Creates a system message.
     pub fn system(content: impl Into<Content>) -> Self {
-        Message::System(SystemMessage { content: content.into(), ..SystemMessage::blank() })
+        Message::System(SystemMessage { content: content.into(), ..SystemMessage::default_value() })
     }
 
-    /// Instructions for newer OpenAI models. *Providers*: others know [`Message::system`] only.
+    /// Creates a developer message, for newer OpenAI models. *Providers*: others support [`Message::system`] only.
     pub fn developer(content: impl Into<Content>) -> Self {
-        Message::Developer(SystemMessage { content: content.into(), ..SystemMessage::blank() })
+        Message::Developer(SystemMessage { content: content.into(), ..SystemMessage::default_value() })
     }
 
-    /// What the user says.
+    /// Creates a user message.
     ///
     /// ```
     /// use openai_compatible::chat::{Message, Part};
@@ -121,10 +127,10 @@ impl Message {
     /// # let _ = (text, with_picture);
     /// ```
     pub fn user(content: impl Into<Content>) -> Self {
-        Message::User(UserMessage { content: content.into(), ..UserMessage::blank() })
+        Message::User(UserMessage { content: content.into(), ..UserMessage::default_value() })
     }
 
-    /// What the user says about an image, given by its address or a data URL.
+    /// Creates a user message with an image, given by its URL or a data URL.
     ///
     /// ```
     /// use openai_compatible::chat::Message;
@@ -136,7 +142,7 @@ impl Message {
         Message::user([Part::text(text), Part::image_url(url)])
     }
 
-    /// What the user says about an image in a file, which is sent with the message.
+    /// Creates a user message with an image from a file, which is sent with the message.
     ///
     /// ```no_run
     /// # async fn run() -> openai_compatible::Result<()> {
@@ -150,31 +156,37 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file cannot be read.
     pub async fn user_with_image_file(text: impl Into<String>, file: impl Into<FileSource>) -> Result<Self> {
         Ok(Message::user([Part::text(text), Part::image_file(file).await?]))
     }
 
-    /// What the model said, for conversations written by hand. A reply gives its own: `Message::from(reply)`.
+    /// Creates an assistant message, for conversations written by hand. For the message of a response, use
+    /// [`ChatCompletion::into_message`](crate::chat::ChatCompletion::into_message).
     pub fn assistant(content: impl Into<Content>) -> Self {
-        Message::from(AssistantMessage { content: Some(content.into()), ..AssistantMessage::blank() })
+        Message::from(AssistantMessage { content: Some(content.into()), ..AssistantMessage::default_value() })
     }
 
-    /// The result of a tool call.
+    /// Creates the result of a tool call.
     pub fn tool(tool_call_id: impl Into<String>, content: impl Into<Content>) -> Self {
         Message::Tool(ToolMessage {
             content: content.into(),
             tool_call_id: tool_call_id.into(),
-            ..ToolMessage::blank()
+            ..ToolMessage::default_value()
         })
     }
 
-    /// The result of a call of the deprecated `functions`.
+    /// Creates the result of a call of the deprecated `functions`.
     pub fn function(name: impl Into<String>, content: impl Into<Content>) -> Self {
-        Message::Function(FunctionMessage { content: content.into(), name: name.into(), ..FunctionMessage::blank() })
+        Message::Function(FunctionMessage {
+            content: content.into(),
+            name: name.into(),
+            ..FunctionMessage::default_value()
+        })
     }
 
-    /// Sets the name of the speaker; of a function's result, the function's name. A tool's result has none.
+    /// Sets the name of the author; for the result of a function, the name of the function. Ignored for the result of a
+    /// tool.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         match &mut self {
             Message::Developer(message) | Message::System(message) => message.name = Some(name.into()),
@@ -186,7 +198,7 @@ impl Message {
         self
     }
 
-    /// Its text; parts of text are joined.
+    /// Returns the text; text parts are joined.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Message::Developer(message) | Message::System(message) => message.content.text(),

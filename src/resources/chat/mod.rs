@@ -29,57 +29,61 @@ mod options;
 mod reply;
 mod schema;
 mod tool;
-mod tool_runner;
 mod tool_set;
 
 pub use self::accumulate::Accumulator;
-pub(crate) use self::accumulate::{Grows, merge_extra};
+pub(crate) use self::accumulate::{MergePolicy, merge_extra};
 pub use self::chunk::{AudioDelta, ChatChunk, ChatStream, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta};
 pub use self::event::{ChatEvent, ChatEvents};
 pub use self::message::{
-    Annotation, AssistantMessage, AudioPart, AudioReply, Content, FileInput, FilePart, FunctionMessage, ImageDetail,
-    ImagePart, ImageUrl, InputAudio, Message, Part, PromptCacheBreakpoint, RefusalPart, Role, SystemMessage, TextPart,
-    ThinkingPart, ToolMessage, UrlCitation, UserMessage,
+    Annotation, AssistantAudio, AssistantMessage, AudioPart, Content, FileInput, FilePart, FunctionMessage,
+    ImageDetail, ImagePart, ImageUrl, InputAudio, Message, Part, PromptCacheBreakpoint, RefusalPart, Role,
+    SystemMessage, TextPart, ThinkingPart, ToolMessage, UrlCitation, UserMessage,
 };
 pub use self::options::{
     AudioFormat, JsonSchema, JsonSchemaFormat, Location, Modality, ModerationPolicy, ModerationRequest, ModerationRule,
     PlainFormat, Prediction, PromptCacheOptions, ReasoningEffort, ResponseFormat, Stop, StreamOptions, UserLocation,
     Verbosity, WebSearchOptions,
 };
+pub(crate) use self::reply::choice_error;
 pub use self::reply::{
     ChatCompletion, Choice, CompletionTokensDetails, FinishReason, Logprobs, Moderation, ModerationOutcome,
     ModerationResult, PromptTokensDetails, ServiceTier, StoredMessage, TokenLogprob, TopLogprob, Usage,
 };
+pub(crate) use self::schema::read_json;
 pub use self::schema::strict_schema;
 pub use self::tool::{
     Custom, CustomCall, CustomTool, Function, FunctionCall, FunctionTool, Tool, ToolCall, ToolChoice, ToolChoiceMode,
 };
-pub use self::tool_runner::{Permission, ToolEvent, ToolEvents, ToolRun, ToolRunner};
+pub(crate) use self::tool_set::ToolPanic;
 pub use self::tool_set::{Json, ToolOutcome, ToolOutput, ToolResult, ToolSet};
+pub use super::tools::{
+    ChatToolEvent as ToolEvent, ChatToolRun as ToolRun, Permission, ToolApi, ToolEvents, ToolRunner,
+};
 use crate::audio::Voice;
 use crate::call::Call;
+use crate::call::page::{Deleted, ListRequest, Page, SortOrder};
 use crate::client::Client;
-use crate::page::{Deleted, ListRequest, Order, Page};
-use crate::stream::StreamItem;
-use crate::transport::Expect;
+use crate::reply::stream::StreamItem;
+use crate::transport::BodyMode;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Wire, stream_member};
+use crate::wire::{Wire, stream_override};
 
-/// Chat completions of one client.
+/// The chat completions API of a client.
 #[derive(Clone, Debug)]
 pub struct Chat {
     client: Client,
 }
 
 impl Client {
-    /// Chat completions.
+    /// Returns the chat completions API.
     pub fn chat(&self) -> Chat {
         Chat { client: self.clone() }
     }
 }
 
 impl Chat {
-    /// Asks the model for the next message: `POST /chat/completions`.
+    /// Creates a chat completion: `POST /chat/completions`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -93,10 +97,10 @@ impl Chat {
     /// ```
     #[doc(alias = "chat.completions.create")]
     pub fn create(&self, request: impl Borrow<ChatRequest>) -> Call<ChatCompletion> {
-        Call::reply(&self.client, post(request.borrow(), false))
+        Call::send(&self.client.settings, post(request.borrow(), false))
     }
 
-    /// Asks for the next message piece by piece: `POST /chat/completions` with `"stream": true`.
+    /// Streams a chat completion: `POST /chat/completions` with `"stream": true`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -112,10 +116,10 @@ impl Chat {
     /// ```
     #[doc(alias = "chat.completions.stream")]
     pub fn stream(&self, request: impl Borrow<ChatRequest>) -> Call<ChatStream> {
-        Call::new(&self.client, post(request.borrow(), true), Expect::Open, ChatChunk::open)
+        Call::new(&self.client.settings, post(request.borrow(), true), BodyMode::Stream, ChatChunk::open)
     }
 
-    /// Lists stored completions, newest last: `GET /chat/completions`. Only those made with `store(true)`.
+    /// Lists stored completions: `GET /chat/completions`. Only completions created with `store(true)` are stored.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -131,11 +135,11 @@ impl Chat {
     #[doc(alias = "chat.completions.list")]
     pub fn list(&self, request: impl Borrow<StoredListRequest>) -> Call<Page<ChatCompletion>> {
         let request = request.borrow();
-        let mut call = Call::page(&self.client, &["chat", "completions"])
-            .maybe_query("model", request.model.as_ref())
-            .maybe_query("after", request.after.as_ref())
-            .maybe_query("limit", request.limit)
-            .maybe_query("order", request.order.as_ref())
+        let mut call = Call::page(&self.client.settings, &["chat", "completions"])
+            .query_opt("model", request.model.as_ref())
+            .query_opt("after", request.after.as_ref())
+            .query_opt("limit", request.limit)
+            .query_opt("order", request.order.as_ref())
             .extra_query(&request.extra);
         for (name, value) in &request.metadata {
             call = call.query(format!("metadata[{name}]"), value);
@@ -154,10 +158,10 @@ impl Chat {
     #[doc(alias = "retrieve")]
     #[doc(alias = "chat.completions.retrieve")]
     pub fn get(&self, id: &str) -> Call<ChatCompletion> {
-        Call::get(&self.client, &["chat", "completions", id])
+        Call::get(&self.client.settings, &["chat", "completions", id])
     }
 
-    /// Replaces the metadata of a stored completion: `POST /chat/completions/{id}`. An empty map removes all.
+    /// Replaces the metadata of a stored completion: `POST /chat/completions/{id}`. An empty map removes all metadata.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -172,7 +176,7 @@ impl Chat {
     #[doc(alias = "chat.completions.update")]
     pub fn update(&self, id: &str, metadata: &BTreeMap<String, String>) -> Call<ChatCompletion> {
         let body = Body::json(&json!({ "metadata": metadata }));
-        Call::post_body(&self.client, &["chat", "completions", id], body)
+        Call::post_body(&self.client.settings, &["chat", "completions", id], body)
     }
 
     /// Deletes a stored completion: `DELETE /chat/completions/{id}`.
@@ -185,10 +189,10 @@ impl Chat {
     /// ```
     #[doc(alias = "chat.completions.delete")]
     pub fn delete(&self, id: &str) -> Call<Deleted> {
-        Call::deleted(&self.client, &["chat", "completions", id])
+        Call::deleted(&self.client.settings, &["chat", "completions", id])
     }
 
-    /// Lists the messages that a stored completion answered: `GET /chat/completions/{id}/messages`.
+    /// Lists the prompt messages of a stored completion: `GET /chat/completions/{id}/messages`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -202,102 +206,110 @@ impl Chat {
     /// ```
     #[doc(alias = "chat.completions.messages.list")]
     pub fn messages(&self, id: &str, request: impl Borrow<ListRequest>) -> Call<Page<StoredMessage>> {
-        Call::page(&self.client, &["chat", "completions", id, "messages"]).list_query(request.borrow())
+        Call::page(&self.client.settings, &["chat", "completions", id, "messages"]).list_query(request.borrow())
     }
 }
 
-fn post(request: &ChatRequest, stream: bool) -> crate::Result<WireRequest> {
-    let body = Body::of(request, &[stream_member(stream)]);
+impl Chat {
+    /// The call of a request, which may be read as a stream.
+    pub(crate) fn call_of(&self, request: &ChatRequest, stream: bool) -> Call<ChatCompletion> {
+        Call::send(&self.client.settings, post(request, stream))
+    }
+}
+
+fn post(request: &ChatRequest, stream: bool) -> crate::error::Result<WireRequest> {
+    let body = Body::of(request, &[stream_override(stream)]);
     WireRequest::of_model(&["chat", "completions"], Some(&request.model), body)
 }
 
-wire! {
-    /// What to ask a model. Plain data: the same value serves [`Chat::create`], [`Chat::stream`], a line of a batch, a
-    /// test and the next provider. What is not set is not sent.
+wire_struct! {
+    /// A chat completion request. Plain data: the same value serves [`Chat::create`], [`Chat::stream`], a line of a
+    /// batch, a test and the next provider. Unset fields are not sent.
     ///
     /// See [OpenAI: Chat](https://platform.openai.com/docs/api-reference/chat/create).
     #[doc(alias = "CreateChatCompletionRequest")]
     pub struct ChatRequest {
-        /// Name of the model, as the server lists it.
+        /// Id of the model.
         pub model: String = always,
-        /// The conversation so far, oldest message first.
+        /// Messages of the conversation so far, oldest first.
         pub messages: Vec<Message> = always,
-        /// Sound of a spoken answer; goes with `modalities(["text", "audio"])`.
+        /// Voice and format of the audio output. Requires `modalities(["text", "audio"])`.
         pub audio: Option<AudioFormat>,
-        /// Lowers the chance of tokens by how often they came already, −2.0 to 2.0.
-        pub frequency_penalty: Option<f64>,
+        /// Penalizes tokens by how often they have already appeared, from −2.0 to 2.0.
+        pub frequency_penalty: Option<f64> = finite,
         /// Deprecated form of `tool_choice`: `none`, `auto`, or `{"name": …}`.
         pub function_call: Option<Value>,
         /// Deprecated form of `tools`.
         pub functions: Vec<Function>,
-        /// Changes the chance of tokens by their id, −100 (never) to 100 (always).
+        /// Bias of tokens by their id, from −100 (never) to 100 (always).
         pub logit_bias: BTreeMap<String, i64>,
-        /// Asks for the log probability of each token of the answer.
+        /// Returns the log probability of each output token.
         pub logprobs: Option<bool>,
-        /// Most tokens of the answer, thoughts included.
+        /// Maximum number of generated tokens, including reasoning tokens.
         pub max_completion_tokens: Option<u64>,
-        /// Most tokens of the answer. Deprecated by OpenAI for `max_completion_tokens`. *Providers*: many servers know this
-        /// name only.
+        /// Maximum number of generated tokens. Deprecated by OpenAI in favor of `max_completion_tokens`. *Providers*:
+        /// the only supported name on many servers.
         pub max_tokens: Option<u64>,
-        /// Up to 16 notes of your own, kept with a stored completion.
+        /// Up to 16 key-value pairs, stored with a completion.
         pub metadata: BTreeMap<String, String>,
-        /// What to answer with: `text`, `audio`.
+        /// Output types: `text`, `audio`.
         pub modalities: Vec<Modality>,
-        /// Checks the conversation for harmful content along the way.
+        /// Checks the conversation for harmful content.
         pub moderation: Option<ModerationRequest>,
-        /// How many answers, 1 to 128. *Providers*: Groq and Ollama give one.
+        /// Number of choices to generate, from 1 to 128. *Providers*: Groq and Ollama support 1.
         pub n: Option<u32>,
-        /// Lets the model call several tools in one answer.
+        /// Allows several tool calls in one response.
         pub parallel_tool_calls: Option<bool>,
-        /// Text that the answer will probably repeat, such as a file being edited: makes it faster.
+        /// Predicted output, such as the file being edited. Speeds up the response where it matches.
         pub prediction: Option<Prediction>,
-        /// Lowers the chance of tokens that came already, −2.0 to 2.0.
-        pub presence_penalty: Option<f64>,
-        /// Groups requests that share a beginning, for the server's cache.
+        /// Penalizes tokens that have already appeared, from −2.0 to 2.0.
+        pub presence_penalty: Option<f64> = finite,
+        /// Cache key for requests that share a prompt prefix.
         pub prompt_cache_key: Option<String>,
         /// How the server caches the prompt.
         pub prompt_cache_options: Option<PromptCacheOptions>,
-        /// How long the cached prompt is kept: `in_memory` or `24h`. Deprecated for `prompt_cache_options`.
+        /// Retention of the cached prompt: `in_memory` or `24h`. Deprecated in favor of `prompt_cache_options`.
         pub prompt_cache_retention: Option<String>,
-        /// How long the model thinks. *Providers*: `default` on Groq, more words elsewhere.
+        /// Reasoning effort. *Providers*: `default` on Groq, further values elsewhere.
         pub reasoning_effort: Option<ReasoningEffort>,
-        /// Shape of the answer: text, any JSON, or JSON of a schema.
+        /// Format of the output: text, any JSON, or JSON that follows a schema.
         pub response_format: Option<ResponseFormat>,
-        /// Your own id of the end user, hashed, at most 64 characters: for the server's abuse checks.
+        /// A stable identifier for the end user, hashed, at most 64 characters, for the provider's abuse detection.
         pub safety_identifier: Option<String>,
-        /// Makes answers repeat, as far as the server can. *Providers*: `random_seed` on Mistral.
+        /// Seed for best-effort deterministic sampling. *Providers*: `random_seed` on Mistral.
         pub seed: Option<i64>,
-        /// Speed and price class.
+        /// Processing tier.
         pub service_tier: Option<ServiceTier>,
-        /// Texts that end the answer, up to 4.
+        /// Up to four stop sequences.
         pub stop: Option<Stop>,
-        /// Keeps the completion on the server.
+        /// Stores the completion on the server.
         pub store: Option<bool>,
-        /// What a stream brings besides the answer.
+        /// Options of a streamed response.
         pub stream_options: Option<StreamOptions>,
-        /// Randomness, 0.0 to 2.0: higher is more varied.
-        pub temperature: Option<f64>,
-        /// Which of the tools the model may or must call.
+        /// Sampling temperature, from 0.0 to 2.0. Higher values produce more varied output.
+        pub temperature: Option<f64> = finite,
+        /// Which tool the model may or must call.
         pub tool_choice: Option<ToolChoice>,
-        /// What the model may call.
+        /// Tools that the model may call.
         pub tools: Vec<Tool>,
-        /// How many alternatives each token's log probabilities list, 0 to 20. Goes with `logprobs(true)`.
+        /// Number of most likely tokens to return per position, from 0 to 20. Requires `logprobs(true)`.
         pub top_logprobs: Option<u32>,
-        /// Takes the likeliest tokens up to this sum of chances, 0.0 to 1.0. Set this or the temperature.
-        pub top_p: Option<f64>,
-        /// Your own id of the end user. Deprecated for `safety_identifier` and `prompt_cache_key`.
+        /// Nucleus sampling: considers the most likely tokens up to this cumulative probability, from 0.0 to 1.0. Set
+        /// this or the temperature.
+        pub top_p: Option<f64> = finite,
+        /// A stable identifier for the end user. Deprecated in favor of `safety_identifier` and `prompt_cache_key`.
         pub user: Option<String>,
-        /// Length of the answer.
+        /// Verbosity of the output.
         pub verbosity: Option<Verbosity>,
-        /// Lets the model search the web.
+        /// Web search options.
         pub web_search_options: Option<WebSearchOptions>,
     }
 }
 
 impl ChatRequest {
-    /// A conversation for a model.
+    /// Creates a request with a model and messages.
     pub fn new(model: impl Into<String>, messages: impl IntoIterator<Item = Message>) -> Self {
-        ChatRequest { model: model.into(), messages: messages.into_iter().collect(), ..ChatRequest::blank() }
+        ChatRequest { model: model.into(), messages: messages.into_iter().collect(), ..ChatRequest::default_value() }
     }
 
     /// Adds a message to the conversation.
@@ -306,34 +318,34 @@ impl ChatRequest {
         self
     }
 
-    /// Asks for the token usage at the end of a stream: `stream_options.include_usage`.
+    /// Requests token usage at the end of a stream: `stream_options.include_usage`.
     pub fn include_usage(mut self, include: bool) -> Self {
-        self.stream_options.get_or_insert_with(StreamOptions::blank).include_usage = Some(include);
+        self.stream_options.get_or_insert_with(StreamOptions::default_value).include_usage = Some(include);
         self
     }
 
-    /// Adds a note of your own, kept with a stored completion.
+    /// Adds a key-value pair, stored with the completion.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(name.into(), value.into());
         self
     }
 
-    /// Changes the chance of a token by its id, −100 (never) to 100 (always).
+    /// Sets the bias of a token by its id, from −100 (never) to 100 (always).
     pub fn logit_bias(mut self, token: impl ToString, bias: i64) -> Self {
         self.logit_bias.insert(token.to_string(), bias);
         self
     }
 
-    /// Answers with speech too, in this voice and format: sets `audio` and `modalities`.
+    /// Requests audio output in this voice and format: sets `audio` and `modalities`.
     pub fn audio(mut self, voice: impl Into<Voice>, format: impl Into<String>) -> Self {
-        self.audio = Some(AudioFormat { voice: voice.into(), format: format.into(), ..AudioFormat::blank() });
+        self.audio = Some(AudioFormat { voice: voice.into(), format: format.into(), ..AudioFormat::default_value() });
         self.modalities([Modality::Text, Modality::Audio])
     }
 
-    /// Sets the text that the answer will probably repeat.
+    /// Sets the predicted output.
     pub fn prediction(mut self, content: impl Into<Content>) -> Self {
         self.prediction =
-            Some(Prediction { type_: "content".to_owned(), content: content.into(), ..Prediction::blank() });
+            Some(Prediction { type_: "content".to_owned(), content: content.into(), ..Prediction::default_value() });
         self
     }
 }
@@ -371,35 +383,29 @@ setters! { ChatRequest {
     web_search_options: WebSearchOptions,
 } }
 
-wire! {
-    /// Which stored completions to list.
+wire_struct! {
+    /// A request for a list of stored completions.
     pub struct StoredListRequest {
-        /// Those of this model.
+        /// Only completions of this model.
         pub model: Option<String>,
-        /// Those with these notes.
+        /// Only completions with these key-value pairs in their metadata.
         pub metadata: BTreeMap<String, String>,
-        /// Id of the last one before those wanted.
+        /// Id of the completion before the first one to return.
         pub after: Option<String>,
-        /// How many on a page.
+        /// Maximum number of completions per page.
         pub limit: Option<u32>,
-        /// By time.
-        pub order: Option<Order>,
-    }
-}
-
-impl Default for StoredListRequest {
-    fn default() -> Self {
-        StoredListRequest::blank()
+        /// Order by creation time.
+        pub order: Option<SortOrder>,
     }
 }
 
 impl StoredListRequest {
-    /// All of them.
+    /// Creates a request for all stored completions.
     pub fn new() -> Self {
-        StoredListRequest::blank()
+        StoredListRequest::default_value()
     }
 
-    /// Those with this note.
+    /// Restricts the list to completions with this key-value pair in their metadata.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(name.into(), value.into());
         self
@@ -410,5 +416,5 @@ setters! { StoredListRequest {
     model: impl Into<String>,
     after: impl Into<String>,
     limit: u32,
-    order: impl Into<Order>,
+    order: impl Into<SortOrder>,
 } }

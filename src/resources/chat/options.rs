@@ -1,85 +1,85 @@
-//! What a request holds besides the conversation: shapes of answers, searches, checks, what ends an answer.
+//! The options of a request: output formats, web search, moderation, stop sequences.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Content;
 use crate::audio::Voice;
-use crate::wire::{Json, NotJson, Read, Wire, Writer};
+use crate::wire::{Input, InvalidInput, Output, ReadOutcome, Wire};
 
-wire! {
-    /// Sound of a spoken answer.
+wire_struct! {
+    /// The voice and format of audio output.
     pub struct AudioFormat {
-        /// Whose voice.
+        /// Voice.
         pub voice: Voice = always,
-        /// `wav`, `aac`, `mp3`, `flac`, `opus` or `pcm16`.
+        /// Audio format: `wav`, `aac`, `mp3`, `flac`, `opus` or `pcm16`.
         pub format: String = always,
     }
 
     /// How the server caches the prompt.
     pub struct PromptCacheOptions {
-        /// How long: `30m`.
+        /// Retention, such as `30m`.
         pub ttl: Option<String>,
-        /// `implicit`, or `explicit` for breakpoints set in the messages.
+        /// Cache mode: `implicit`, or `explicit` for breakpoints set in the messages.
         pub mode: Option<String>,
     }
 
-    /// Checks the conversation for harmful content.
+    /// A check of the conversation for harmful content.
     pub struct ModerationRequest {
-        /// Model that checks.
+        /// Id of the moderation model.
         pub model: String = always,
-        /// What to do with what it finds.
+        /// What to do with harmful content.
         pub policy: Option<ModerationPolicy>,
     }
 
-    /// What to do with what a moderation finds.
+    /// What to do with harmful content.
     pub struct ModerationPolicy {
-        /// For what goes in.
+        /// Rule for the input.
         pub input: Option<ModerationRule>,
-        /// For what comes out.
+        /// Rule for the output.
         pub output: Option<ModerationRule>,
     }
 
-    /// What to do with what a moderation finds.
+    /// What to do with harmful content.
     pub struct ModerationRule {
-        /// `score` to report, `block` to stop.
+        /// Mode: `score` to report, `block` to stop.
         pub mode: String = always,
     }
 
-    /// Text that the answer will probably repeat.
+    /// Predicted output.
     pub struct Prediction {
-        /// `content`.
+        /// The literal `content`.
         pub type_ as "type": String = always,
-        /// The text, or parts of text.
+        /// The predicted text, or text parts.
         pub content: Content = always,
     }
 
-    /// What a stream brings besides the answer.
+    /// Options of a streamed response.
     #[doc(alias = "ChatCompletionStreamOptions")]
     pub struct StreamOptions {
-        /// Asks for the token usage in a last chunk without choices.
+        /// Requests token usage in a last chunk without choices.
         pub include_usage: Option<bool>,
-        /// Pads chunks with random text, against listeners that measure their length.
+        /// Pads chunks with random text, against observers that measure their length.
         pub include_obfuscation: Option<bool>,
     }
 
-    /// Lets the model search the web.
+    /// Web search options.
     pub struct WebSearchOptions {
-        /// How much it reads: `low`, `medium` or `high`.
+        /// Amount of search results to read: `low`, `medium` or `high`.
         pub search_context_size: Option<String>,
-        /// Where the user is, roughly.
+        /// Approximate location of the user.
         pub user_location: Option<UserLocation>,
     }
 
-    /// Where the user is.
+    /// The location of the user.
     pub struct UserLocation {
-        /// `approximate`.
+        /// The literal `approximate`.
         pub type_ as "type": String = always,
-        /// The place.
+        /// The location.
         pub approximate: Location = always,
     }
 
-    /// A place. All members are optional.
+    /// A location. All fields are optional.
     pub struct Location {
         /// Two-letter country code (ISO 3166-1).
         pub country: Option<String>,
@@ -91,29 +91,29 @@ wire! {
         pub timezone: Option<String>,
     }
 
-    /// JSON schema that an answer follows.
+    /// A JSON schema for the output.
     pub struct JsonSchema {
         /// Name of the schema: letters, digits, `_` and `-`, at most 64.
         pub name: String = always,
-        /// What the answer is for: the model reads this.
+        /// Purpose of the output, which the model reads.
         pub description: Option<String>,
         /// The schema.
         pub schema: Option<Value>,
-        /// Makes the answer follow the schema exactly.
+        /// Makes the output follow the schema exactly.
         pub strict: Option<bool>,
     }
 
-    /// The format `json_schema`.
+    /// The output format `json_schema`.
     pub struct JsonSchemaFormat {
         /// The schema.
         pub json_schema: JsonSchema = always,
     }
 
-    /// A format that needs no further members.
+    /// An output format without further fields.
     pub struct PlainFormat {}
 }
 
-blank! { PromptCacheOptions, StreamOptions, WebSearchOptions, Location }
+empty_options! { PromptCacheOptions, StreamOptions, WebSearchOptions, Location }
 
 setters! { PromptCacheOptions {
     ttl: impl Into<String>,
@@ -121,25 +121,25 @@ setters! { PromptCacheOptions {
 } }
 
 impl ModerationRequest {
-    /// Checks with this model.
+    /// Creates a moderation with this model.
     pub fn new(model: impl Into<String>) -> Self {
-        ModerationRequest { model: model.into(), ..ModerationRequest::blank() }
+        ModerationRequest { model: model.into(), ..ModerationRequest::default_value() }
     }
 
-    /// Sets what to do with what it finds in the conversation: `score` to report, `block` to stop.
+    /// Sets the mode for the input: `score` to report, `block` to stop.
     pub fn input(mut self, mode: impl Into<String>) -> Self {
-        self.policy_mut().input = Some(ModerationRule { mode: mode.into(), ..ModerationRule::blank() });
+        self.policy_mut().input = Some(ModerationRule { mode: mode.into(), ..ModerationRule::default_value() });
         self
     }
 
-    /// Sets what to do with what it finds in the answer: `score` to report, `block` to stop.
+    /// Sets the mode for the output: `score` to report, `block` to stop.
     pub fn output(mut self, mode: impl Into<String>) -> Self {
-        self.policy_mut().output = Some(ModerationRule { mode: mode.into(), ..ModerationRule::blank() });
+        self.policy_mut().output = Some(ModerationRule { mode: mode.into(), ..ModerationRule::default_value() });
         self
     }
 
     fn policy_mut(&mut self) -> &mut ModerationPolicy {
-        self.policy.get_or_insert_with(ModerationPolicy::blank)
+        self.policy.get_or_insert_with(ModerationPolicy::default_value)
     }
 }
 
@@ -176,14 +176,14 @@ setters! { Location {
 
 impl From<Location> for UserLocation {
     fn from(approximate: Location) -> Self {
-        UserLocation { type_: "approximate".to_owned(), approximate, ..UserLocation::blank() }
+        UserLocation { type_: "approximate".to_owned(), approximate, ..UserLocation::default_value() }
     }
 }
 
 impl JsonSchema {
-    /// A schema under a name: letters, digits, `_` and `-`, at most 64.
+    /// Creates an empty schema. The name may contain letters, digits, `_` and `-`, at most 64.
     pub fn new(name: impl Into<String>) -> Self {
-        JsonSchema { name: name.into(), ..JsonSchema::blank() }
+        JsonSchema { name: name.into(), ..JsonSchema::default_value() }
     }
 }
 
@@ -194,29 +194,29 @@ setters! { JsonSchema {
 } }
 
 open_union! {
-    /// Shape of the answer.
+    /// The format of the output.
     pub enum ResponseFormat by "type" {
         /// Text.
         Text(PlainFormat) = "text",
         /// Any JSON object. The prompt must ask for JSON, too.
         JsonObject(PlainFormat) = "json_object",
-        /// JSON of a schema.
+        /// JSON that follows a schema.
         JsonSchema(JsonSchemaFormat) = "json_schema",
     }
 }
 
 impl ResponseFormat {
-    /// Text.
+    /// Plain text.
     pub fn text() -> Self {
-        ResponseFormat::Text(PlainFormat::blank())
+        ResponseFormat::Text(PlainFormat::default_value())
     }
 
     /// Any JSON object. The prompt must ask for JSON, too.
     pub fn json_object() -> Self {
-        ResponseFormat::JsonObject(PlainFormat::blank())
+        ResponseFormat::JsonObject(PlainFormat::default_value())
     }
 
-    /// JSON of this schema, strictly.
+    /// JSON that follows this schema strictly.
     pub fn json_schema(name: impl Into<String>, schema: Value) -> Self {
         JsonSchema::new(name).schema(schema).strict(true).into()
     }
@@ -224,54 +224,54 @@ impl ResponseFormat {
 
 impl From<JsonSchema> for ResponseFormat {
     fn from(json_schema: JsonSchema) -> Self {
-        ResponseFormat::JsonSchema(JsonSchemaFormat { json_schema, ..JsonSchemaFormat::blank() })
+        ResponseFormat::JsonSchema(JsonSchemaFormat { json_schema, ..JsonSchemaFormat::default_value() })
     }
 }
 
 open_enum! {
-    /// What an answer is made of.
+    /// An output type.
     pub enum Modality {
         /// Text.
         Text = "text",
-        /// Sound.
+        /// Audio.
         Audio = "audio",
     }
 
-    /// How long a model thinks.
+    /// The reasoning effort of a model.
     pub enum ReasoningEffort {
-        /// Not at all.
+        /// No reasoning.
         None = "none",
-        /// As little as it can.
+        /// Minimal effort.
         Minimal = "minimal",
-        /// A little.
+        /// Low effort.
         Low = "low",
-        /// Some.
+        /// Medium effort.
         Medium = "medium",
-        /// Much.
+        /// High effort.
         High = "high",
-        /// More.
+        /// Very high effort.
         Xhigh = "xhigh",
-        /// As much as it can.
+        /// Maximum effort.
         Max = "max",
     }
 
-    /// Length of an answer.
+    /// The verbosity of the output.
     pub enum Verbosity {
-        /// Short.
+        /// Short output.
         Low = "low",
-        /// Normal.
+        /// Normal output.
         Medium = "medium",
-        /// Long.
+        /// Long output.
         High = "high",
     }
 }
 
-/// Texts that end an answer.
+/// Stop sequences.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stop {
-    /// One text.
+    /// One sequence.
     One(String),
-    /// Several.
+    /// Several sequences.
     Many(Vec<String>),
 }
 
@@ -302,25 +302,25 @@ impl<T: Into<String>, const N: usize> From<[T; N]> for Stop {
 serde_of_wire! { Stop }
 
 impl Wire for Stop {
-    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        *self = match json.value()? {
+    fn read(&mut self, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+        *self = match input.value()? {
             Value::String(text) => Stop::One(text),
             value => match Vec::deserialize(&value) {
                 Ok(texts) => Stop::Many(texts),
-                Err(_) => return Ok(Read::Odd(value)),
+                Err(_) => return Ok(ReadOutcome::mismatched(value)),
             },
         };
-        Ok(Read::Fits)
+        Ok(ReadOutcome::Matched)
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn output(&self) -> Output<'_> {
         match self {
-            Stop::One(text) => writer.text(text),
-            Stop::Many(texts) => texts.write(writer),
+            Stop::One(text) => Output::String(text),
+            Stop::Many(texts) => texts.output(),
         }
     }
 
-    fn blank() -> Self {
+    fn default_value() -> Self {
         Stop::Many(Vec::new())
     }
 

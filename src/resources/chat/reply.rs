@@ -1,166 +1,171 @@
-//! The reply: [`ChatCompletion`] and what it is made of.
+//! The response: [`ChatCompletion`] and its parts.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 
-use serde_json::Value;
+use futures::FutureExt;
 
-use super::message::{AssistantMessage, Message, Part};
+use super::chunk::{ChatChunk, usage_elsewhere};
+use super::message::{AssistantMessage, Content, Message, Part};
 use super::tool::ToolCall;
-use crate::wire::Wire;
+use crate::error::{ApiError, Error, Result, is_error};
+use crate::reply::stream;
+use crate::resources::usage::{add_extra, cached_tokens, cost, write_usage};
+use crate::transport::decode::BufferedResponse;
+use crate::wire::{Extra, Wire};
 
-wire! {
-    /// A model's reply.
+wire_struct! {
+    /// A chat completion.
     ///
-    /// Only `choices` is always there: servers leave out or null everything else. See
-    /// [OpenAI: Chat completion](https://platform.openai.com/docs/api-reference/chat/object).
+    /// Only `choices` is always present: servers leave out or null everything else. See [OpenAI: Chat
+    /// completion](https://platform.openai.com/docs/api-reference/chat/object).
     #[doc(alias = "CreateChatCompletionResponse")]
     pub struct ChatCompletion {
-        /// Id of the reply; empty on some servers.
+        /// Id of the completion; empty on some servers.
         pub id: String,
-        /// `chat.completion`; do not rely on it.
+        /// The literal `chat.completion`; do not rely on it.
         pub object: String,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created: Option<u64>,
-        /// Model that answered, which may be more exact than the one asked for.
+        /// Id of the model, which may be more specific than the requested one.
         pub model: String,
-        /// The answers, as many as `n` asked for.
+        /// The choices, as many as `n` requested.
         pub choices: Vec<Choice> = always,
-        /// Tokens used.
+        /// Token usage.
         pub usage: Option<Usage>,
-        /// Class in which the request ran.
+        /// Processing tier of the request.
         pub service_tier: Option<ServiceTier>,
-        /// Version of the server's setup.
+        /// Fingerprint of the server's configuration.
         pub system_fingerprint: Option<String>,
-        /// Notes kept with a stored completion.
-        pub metadata: BTreeMap<String, String>,
-        /// What the moderation asked for found.
+        /// Result of the requested moderation.
         pub moderation: Option<Moderation>,
+        /// Key-value pairs of a stored completion.
+        pub metadata: BTreeMap<String, String>,
     }
 
-    /// One answer.
+    /// One of the alternatives of a completion.
     pub struct Choice {
-        /// Position among the answers, from 0.
+        /// Index of the choice, starting at 0.
         pub index: u32,
-        /// The answer.
+        /// The message of the model.
         pub message: AssistantMessage,
-        /// Why it ends here.
-        pub finish_reason: Option<FinishReason>,
-        /// Log probabilities of its tokens.
+        /// Log probabilities of the tokens.
         pub logprobs: Option<Logprobs>,
+        /// Why the choice ends.
+        pub finish_reason: Option<FinishReason>,
     }
 
-    /// Log probabilities of an answer's tokens. Other shapes (Together) stay in `extra`.
+    /// Log probabilities of the tokens of a choice. Other formats (Together) are kept in `extra`.
     pub struct Logprobs {
-        /// Of the content.
+        /// Tokens of the content.
         pub content: Option<Vec<TokenLogprob>>,
-        /// Of the refusal.
+        /// Tokens of the refusal.
         pub refusal: Option<Vec<TokenLogprob>>,
     }
 
-    /// A token and how likely it was.
+    /// A token and its log probability.
     #[doc(alias = "ChatCompletionTokenLogprob")]
     pub struct TokenLogprob {
         /// The token.
         pub token: String = always,
-        /// Natural logarithm of its probability: 0 is certain; −9999 stands for very unlikely.
+        /// Natural logarithm of the probability: 0 is certain; −9999 stands for very unlikely.
         pub logprob: f64,
-        /// Its UTF-8 bytes: one character may be spread over several tokens.
+        /// UTF-8 bytes of the token. A character may be split over several tokens.
         pub bytes: Option<Vec<u8>>,
-        /// The likeliest tokens in its place.
+        /// The most likely tokens at this position.
         pub top_logprobs: Vec<TopLogprob> = always,
     }
 
-    /// A token that could have come.
+    /// An alternative token.
     pub struct TopLogprob {
         /// The token.
         pub token: String = always,
-        /// Natural logarithm of its probability.
+        /// Natural logarithm of the probability.
         pub logprob: f64,
-        /// Its UTF-8 bytes.
+        /// UTF-8 bytes of the token.
         pub bytes: Option<Vec<u8>>,
     }
 
-    /// Tokens that a request used. `Display` gives one line of it.
+    /// Token usage of a request. `Display` writes one line.
     #[doc(alias = "CompletionUsage")]
     pub struct Usage {
-        /// Tokens of the prompt.
+        /// Number of prompt tokens.
         pub prompt_tokens: u64,
-        /// Tokens of the answer, thoughts included on most servers.
+        /// Number of generated tokens, including reasoning tokens on most servers.
         pub completion_tokens: u64,
-        /// Both.
+        /// Total number of tokens.
         pub total_tokens: u64,
-        /// The prompt's tokens by kind.
+        /// Breakdown of the prompt tokens.
         pub prompt_tokens_details: Option<PromptTokensDetails>,
-        /// The answer's tokens by kind.
+        /// Breakdown of the generated tokens.
         pub completion_tokens_details: Option<CompletionTokensDetails>,
     }
 
-    /// A prompt's tokens by kind.
+    /// Breakdown of the prompt tokens.
     pub struct PromptTokensDetails {
-        /// Sound.
-        pub audio_tokens: Option<u64>,
-        /// Read from the cache.
+        /// Number of tokens read from the cache.
         pub cached_tokens: Option<u64>,
-        /// Written to the cache.
+        /// Number of audio tokens.
+        pub audio_tokens: Option<u64>,
+        /// Number of tokens written to the cache.
         pub cache_write_tokens: Option<u64>,
-        /// Text.
+        /// Number of text tokens.
         pub text_tokens: Option<u64>,
-        /// Images.
+        /// Number of image tokens.
         pub image_tokens: Option<u64>,
     }
 
-    /// An answer's tokens by kind.
+    /// Breakdown of the generated tokens.
     pub struct CompletionTokensDetails {
-        /// Of the prediction, and used.
-        pub accepted_prediction_tokens: Option<u64>,
-        /// Of the prediction, and not used.
-        pub rejected_prediction_tokens: Option<u64>,
-        /// Sound.
-        pub audio_tokens: Option<u64>,
-        /// Thoughts.
+        /// Number of reasoning tokens.
         pub reasoning_tokens: Option<u64>,
-        /// Text.
+        /// Number of audio tokens.
+        pub audio_tokens: Option<u64>,
+        /// Number of tokens of the prediction that were used.
+        pub accepted_prediction_tokens: Option<u64>,
+        /// Number of tokens of the prediction that were not used.
+        pub rejected_prediction_tokens: Option<u64>,
+        /// Number of text tokens.
         pub text_tokens: Option<u64>,
     }
 
-    /// What a moderation found.
+    /// The results of a moderation.
     pub struct Moderation {
-        /// In what went in.
+        /// Results for the input.
         pub input: Option<ModerationOutcome>,
-        /// In what came out.
+        /// Results for the output.
         pub output: Option<ModerationOutcome>,
     }
 
-    /// Results of a moderation, or why there are none.
+    /// The results of a moderation, or its error.
     pub struct ModerationOutcome {
-        /// `moderation_results` or `error`.
+        /// The literal `moderation_results` or `error`.
         pub type_ as "type": String,
-        /// Model that checked.
+        /// Id of the moderation model.
         pub model: Option<String>,
-        /// What it found.
+        /// Results, one per text or image.
         pub results: Vec<ModerationResult>,
-        /// Short name of the error.
+        /// Error code.
         pub code: Option<String>,
-        /// Explanation of the error.
+        /// Error message.
         pub message: Option<String>,
     }
 
-    /// What a moderation found in one text or image.
+    /// The result of a moderation for one text or image.
     pub struct ModerationResult {
-        /// `moderation_result`.
+        /// The literal `moderation_result`.
         pub type_ as "type": String,
-        /// Model that checked.
+        /// Id of the moderation model.
         pub model: Option<String>,
-        /// True when any category applies.
+        /// `true` if any category applies.
         pub flagged: bool,
-        /// Which categories apply.
+        /// The categories that apply.
         pub categories: BTreeMap<String, bool>,
-        /// How strongly, 0.0 to 1.0.
+        /// Scores of the categories, from 0.0 to 1.0.
         pub category_scores: BTreeMap<String, f64>,
-        /// To which kinds of input each category was applied.
+        /// The types of input that each category was applied to.
         pub category_applied_input_types: BTreeMap<String, Vec<String>>,
     }
 
@@ -168,92 +173,136 @@ wire! {
     pub struct StoredMessage {
         /// Id of the message.
         pub id: String,
-        /// The parts that it was sent with.
+        /// Content parts of the message.
         pub content_parts: Option<Vec<Part>>,
-        /// Who spoke.
+        /// Role of the author.
         pub role: Option<super::Role>,
-        /// Its text.
+        /// Text of the message.
         pub content: Option<super::Content>,
-        /// Why the model refused.
+        /// Refusal of the model.
         pub refusal: Option<String>,
-        /// Name of the speaker.
+        /// Name of the author.
         pub name: Option<String>,
-        /// Tools that the model wanted called.
+        /// Tool calls of the model.
         pub tool_calls: Vec<ToolCall>,
-        /// Function that the model wanted called.
+        /// Deprecated function call of the model.
         pub function_call: Option<super::FunctionCall>,
-        /// Sources.
+        /// Citations.
         pub annotations: Vec<super::Annotation>,
-        /// Spoken answer.
-        pub audio: Option<super::AudioReply>,
+        /// Audio output.
+        pub audio: Option<super::AssistantAudio>,
     }
 }
 
-replies! { ChatCompletion: choices }
-items! { ChatCompletion, StoredMessage }
+responses! { ChatCompletion: choices {
+    fn from_events(body: &BufferedResponse) -> Option<Result<Self>> {
+        // One event may be the whole completion.
+        let whole = body.events().iter().find_map(|event| {
+            let completion: ChatCompletion = serde_json::from_slice(&event.data).ok()?;
+            completion.message().is_some_and(|message| *message != AssistantMessage::default_value()).then_some(completion)
+        });
+        let collect = || stream::open_buffered::<ChatChunk>(body).and_then(|chunks| chunks.collect().now_or_never().transpose());
+        whole.map_or_else(|| collect().transpose(), |whole| Some(Ok(whole)))
+    }
+
+    fn complete(&mut self) {
+        if self.usage.is_none() {
+            self.usage = usage_elsewhere(&self.extra, self.choices.iter().map(|choice| &choice.extra));
+        }
+    }
+
+    fn failure(&self) -> Option<ApiError> {
+        self.choices.iter().find_map(|choice| choice_error(choice.finish_reason.as_ref(), &choice.extra))
+    }
+
+    fn attach_to(self, error: Error) -> Error {
+        error.with_completion(self)
+    }
+} }
+
+/// The error of a choice: gateways report the failure of their upstream there.
+pub(crate) fn choice_error(finish_reason: Option<&FinishReason>, extra: &Extra) -> Option<ApiError> {
+    let error = if extra.is_empty() { None } else { extra.get("error").filter(|error| is_error(error)) };
+    let ends_by_error = || matches!(finish_reason, Some(FinishReason::Other(reason)) if &**reason == "error");
+    let unnamed =
+        || ends_by_error().then(|| ApiError { message: "finish_reason `error`".to_owned(), ..ApiError::default() });
+    error.and_then(ApiError::from_value).or_else(unnamed)
+}
+
+page_items! { ChatCompletion, StoredMessage }
 
 open_enum! {
-    /// Why an answer ends. Tool calls may come with `Stop`, too: look at the calls.
+    /// Why a choice ends. Tool calls may also end with `Stop`: check `tool_calls`.
     pub enum FinishReason {
-        /// It is complete.
+        /// The output is complete.
         Stop = "stop",
-        /// It is as long as allowed.
+        /// The output was truncated at the token limit.
         Length = "length",
-        /// The model wants tools called.
+        /// The model called tools.
         ToolCalls = "tool_calls",
-        /// A filter held content back.
+        /// The output was blocked by a content filter.
         ContentFilter = "content_filter",
-        /// The model wants a deprecated function called.
+        /// The model called a deprecated function.
         FunctionCall = "function_call",
     }
 
-    /// Speed and price class.
+    /// Processing tier.
     pub enum ServiceTier {
-        /// The project's setting.
+        /// The default of the project.
         Auto = "auto",
-        /// Standard.
+        /// Standard processing.
         Default = "default",
-        /// Slower and cheaper.
+        /// Slower and cheaper processing.
         Flex = "flex",
-        /// Bought in advance.
+        /// Reserved capacity.
         Scale = "scale",
-        /// Faster and dearer.
+        /// Faster and more expensive processing.
         Priority = "priority",
-        /// Fastest.
+        /// Fast processing.
         Fast = "fast",
+        /// The fastest processing.
+        Ultrafast = "ultrafast",
     }
 }
 
 impl ChatCompletion {
-    /// The first answer's text; empty when there is none.
+    /// Returns the text of the first choice; empty if there is none.
     pub fn text(&self) -> Cow<'_, str> {
         self.message().map(AssistantMessage::text).unwrap_or_default()
     }
 
-    /// What the model thought before its first answer, under whichever name the server sends it.
+    /// Returns the text of the first choice as a `String`; empty if there is none.
+    pub fn into_text(mut self) -> String {
+        match self.choices.first_mut().map(|choice| &mut choice.message.content) {
+            Some(Some(Content::Text(text))) => std::mem::take(text),
+            _ => self.text().into_owned(),
+        }
+    }
+
+    /// Returns the reasoning of the first choice, whichever field the server uses.
     pub fn reasoning(&self) -> Option<Cow<'_, str>> {
         self.message()?.reasoning()
     }
 
-    /// Tools that the first answer wants called; empty when there are none.
+    /// Returns the tool calls of the first choice.
     pub fn tool_calls(&self) -> &[ToolCall] {
         self.message().map(|message| message.tool_calls.as_slice()).unwrap_or_default()
     }
 
-    /// The first answer.
+    /// Returns the message of the first choice.
     pub fn message(&self) -> Option<&AssistantMessage> {
         self.choices.first().map(|choice| &choice.message)
     }
 
-    /// Why the first answer ends.
+    /// Returns why the first choice ends.
     pub fn finish_reason(&self) -> Option<&FinishReason> {
         self.choices.first()?.finish_reason.as_ref()
     }
 
-    /// The first answer as a message for the next request, with tool calls, reasoning and vendor members.
+    /// Returns the message of the first choice for the next request, with tool calls, reasoning and vendor fields.
     pub fn into_message(self) -> Message {
         let message = self.choices.into_iter().next().map(|choice| choice.message);
-        message.unwrap_or_else(AssistantMessage::blank).into()
+        message.unwrap_or_else(AssistantMessage::default_value).into()
     }
 }
 
@@ -269,14 +318,42 @@ impl From<Choice> for Message {
     }
 }
 
-/// Adds the tokens of another reply, such as the next round of a run of tools. Vendors' numbers (costs) add up, too.
+impl Default for Usage {
+    /// Returns no usage, to add to.
+    fn default() -> Self {
+        Usage::default_value()
+    }
+}
+
+impl Usage {
+    /// Returns the number of prompt tokens read from the cache, if the server reports it.
+    pub fn cached_tokens(&self) -> Option<u64> {
+        let details = self.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens);
+        details.or_else(|| cached_tokens(&self.extra))
+    }
+
+    /// Returns the number of reasoning tokens, if the server reports it.
+    pub fn reasoning_tokens(&self) -> Option<u64> {
+        let details = self.completion_tokens_details.as_ref().and_then(|details| details.reasoning_tokens);
+        details.or_else(|| self.extra.get("reasoning_tokens")?.as_u64())
+    }
+
+    /// Returns the cost in US dollars, if the server reports it. LiteLLM reports it in a header of the response:
+    /// `x-litellm-response-cost`.
+    pub fn cost(&self) -> Option<f64> {
+        cost(&self.extra)
+    }
+}
+
+/// Adds the usage of another response, such as the next round of a tool run. Numbers of vendors, such as costs, are
+/// added, too.
 impl AddAssign<&Usage> for Usage {
     fn add_assign(&mut self, other: &Usage) {
         self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
         self.total_tokens = self.total_tokens.saturating_add(other.total_tokens);
         if let Some(other) = &other.prompt_tokens_details {
-            let sum = self.prompt_tokens_details.get_or_insert_with(PromptTokensDetails::blank);
+            let sum = self.prompt_tokens_details.get_or_insert_with(PromptTokensDetails::default_value);
             add(&mut sum.audio_tokens, other.audio_tokens);
             add(&mut sum.cached_tokens, other.cached_tokens);
             add(&mut sum.cache_write_tokens, other.cache_write_tokens);
@@ -284,20 +361,14 @@ impl AddAssign<&Usage> for Usage {
             add(&mut sum.image_tokens, other.image_tokens);
         }
         if let Some(other) = &other.completion_tokens_details {
-            let sum = self.completion_tokens_details.get_or_insert_with(CompletionTokensDetails::blank);
+            let sum = self.completion_tokens_details.get_or_insert_with(CompletionTokensDetails::default_value);
             add(&mut sum.accepted_prediction_tokens, other.accepted_prediction_tokens);
             add(&mut sum.rejected_prediction_tokens, other.rejected_prediction_tokens);
             add(&mut sum.audio_tokens, other.audio_tokens);
             add(&mut sum.reasoning_tokens, other.reasoning_tokens);
             add(&mut sum.text_tokens, other.text_tokens);
         }
-        for (name, value) in other.extra.iter() {
-            let sum = self.extra.get(name).and_then(|sum| match (sum.as_u64(), value.as_u64()) {
-                (Some(one), Some(two)) => Some(Value::from(one.saturating_add(two))),
-                _ => Some(Value::from(sum.as_f64()? + value.as_f64()?)),
-            });
-            self.extra.insert(name, sum.unwrap_or_else(|| value.clone()));
-        }
+        add_extra(&mut self.extra, &other.extra);
     }
 }
 
@@ -309,18 +380,20 @@ fn add(sum: &mut Option<u64>, other: Option<u64>) {
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} prompt", self.prompt_tokens)?;
-        if let Some(cached) = self.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens) {
-            if cached > 0 {
-                write!(f, " ({cached} cached)")?;
-            }
-        }
-        write!(f, " + {} completion", self.completion_tokens)?;
-        if let Some(thought) = self.completion_tokens_details.as_ref().and_then(|details| details.reasoning_tokens) {
-            if thought > 0 {
-                write!(f, " ({thought} reasoning)")?;
-            }
-        }
-        write!(f, " = {} tokens", self.total_tokens)
+        let prompt = (self.prompt_tokens, self.cached_tokens());
+        let completion = (self.completion_tokens, self.reasoning_tokens());
+        write_usage(f, ("prompt", prompt), ("completion", completion), self.total_tokens)
+    }
+}
+
+impl Error {
+    /// Returns what was read of the completion before the error, or what is its cause: the part of a stream that was
+    /// collected, output that does not match a type ([`ChatCompletion::parse`]), a tool run without a final answer.
+    pub fn completion(&self) -> Option<&ChatCompletion> {
+        self.last()
+    }
+
+    pub(super) fn with_completion(self, completion: ChatCompletion) -> Self {
+        self.with_last(completion)
     }
 }

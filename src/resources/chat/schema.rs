@@ -1,4 +1,4 @@
-//! Structured output: schemas that strict mode accepts, and answers read as types of yours.
+//! Structured output: schemas for strict mode, and completions parsed into Rust types.
 //!
 //! ```no_run
 //! # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -32,20 +32,21 @@ use serde_json::{Map, Value, json};
 use super::{AssistantMessage, ChatCompletion, Content, FinishReason, Part};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::decode::describe;
+use crate::wire::with_repair;
 
 #[cfg(feature = "schemars")]
 mod derived;
 
 impl ChatCompletion {
-    /// The first answer as a type of yours, for requests with a JSON schema or in JSON mode.
+    /// Parses the content of the first choice, for requests with a JSON schema or in JSON mode.
     ///
-    /// Takes off what [`strict_schema`] puts around a type that is no object, and the Markdown fence that some models
-    /// put around JSON.
+    /// Removes the object that [`strict_schema`] wraps around a root that is not an object, and a Markdown code fence
+    /// around the JSON.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Decode`] when the model refused, when the answer was cut at its length limit or held back by a
-    /// filter, when there is none, and when it does not fit. [`Error::completion`] has the reply then.
+    /// [`ErrorKind::Decode`] if the model refused, if the content was truncated or filtered, if it is missing, or if it
+    /// does not match `T`. [`Error::completion`] returns the completion.
     ///
     /// ```no_run
     /// # fn run(reply: openai_compatible::chat::ChatCompletion) {
@@ -66,20 +67,22 @@ impl ChatCompletion {
     }
 
     fn read_answer<T: DeserializeOwned>(&self) -> Result<T, Cow<'static, str>> {
-        let message = self.message().ok_or("it has no answer")?;
+        let message = self.message().ok_or("response has no choices")?;
         if is_refusal(message) {
-            return Err("the model refuses to answer".into());
+            return Err("the model refused the request".into());
         }
         match self.finish_reason() {
-            Some(FinishReason::Length) => return Err("the answer is cut off at its length limit".into()),
-            Some(FinishReason::ContentFilter) => return Err("a filter held the answer back".into()),
+            Some(FinishReason::Length) => {
+                return Err("output was truncated at the token limit (`finish_reason` is `length`)".into());
+            }
+            Some(FinishReason::ContentFilter) => return Err("output was blocked by the content filter".into()),
             _ => {}
         }
         let text = message.text();
         match text.trim().is_empty() {
-            true if message.tool_calls.is_empty() => Err("the answer is empty".into()),
-            true => Err("the model calls tools in place of an answer".into()),
-            false => read(&text).map_err(|what| format!("the answer does not fit: {what}").into()),
+            true if message.tool_calls.is_empty() => Err("message content is empty".into()),
+            true => Err("the model called tools instead of answering".into()),
+            false => read_json(&text).map_err(|what| format!("output does not match the type: {what}").into()),
         }
     }
 }
@@ -92,19 +95,20 @@ fn is_refusal(message: &AssistantMessage) -> bool {
     in_parts || message.refusal.as_ref().is_some_and(|refusal| !refusal.is_empty())
 }
 
-/// Reads JSON that a model wrote. The error says what does not fit, without the content.
-pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+/// Parses JSON written by a model. The error says what does not match, without the content.
+pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let text = without_fence(text);
     if let Some(Ok(value)) = unwrapped(text).map(|inner| serde_json::from_str(inner.get())) {
         return Ok(value);
     }
-    serde_json::from_str(text)
-        // A unit has no members, and reads from `null` only.
+    // Models write line breaks into strings, and numbers that are none.
+    with_repair(text, |text| serde_json::from_str(text))
+        // A unit struct has no fields and reads from `null` only.
         .or_else(|error| if text == "{}" { serde_json::from_str("null").map_err(|_| error) } else { Err(error) })
         .map_err(|error| describe(&error, Some(text)).into_owned())
 }
 
-/// What stands between the fences of a Markdown block that is the whole text.
+/// Returns the text inside a Markdown code fence that spans the whole text.
 fn without_fence(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
@@ -112,8 +116,8 @@ fn without_fence(text: &str) -> &str {
     inner.filter(|inner| !inner.is_empty()).unwrap_or(text)
 }
 
-/// The only member of the object around a value that is no object.
-const WRAPPED: &str = "root_value";
+/// Returns the only field of the object that wraps a value.
+const WRAPPER_FIELD: &str = "root_value";
 
 fn unwrapped(text: &str) -> Option<&RawValue> {
     #[derive(Deserialize)]
@@ -122,25 +126,25 @@ fn unwrapped(text: &str) -> Option<&RawValue> {
         #[serde(borrow)]
         root_value: &'a RawValue,
     }
-    let is_short_of_it = !text.get(..64).unwrap_or(text).contains(WRAPPED);
+    let is_short_of_it = !text.get(..64).unwrap_or(text).contains(WRAPPER_FIELD);
     if is_short_of_it { None } else { serde_json::from_str::<Wrapper<'_>>(text).ok().map(|wrapper| wrapper.root_value) }
 }
 
-/// How many times a definition is copied to where it is used; the others are referred to.
+/// How many times a definition is copied to where it is used; further uses are references.
 const MOST_COPIES: usize = 500;
 
-/// Makes a JSON schema one that strict mode accepts, by the rules of the official SDKs and a few more.
+/// Converts a JSON schema to one that strict mode accepts, by the rules of the official SDKs and a few more.
 ///
-/// - All properties of an object are required, in their order, and no others are allowed. What may be missing must be
-///   allowed to be `null`, as an `Option` is.
-/// - `oneOf` becomes `anyOf`. An `allOf` of one schema becomes that schema. A default of `null` goes.
-/// - A `$ref` beside other keywords becomes a copy of what it refers to, and the other keywords win. Where that would
-///   never end, `{"anyOf": [{"$ref": …}]}` takes its place.
-/// - A root that is no plain object (a list, an enum, a union) becomes the member `root_value` of an object;
-///   [`ChatCompletion::parse`] and [`ToolCall::arguments`](super::ToolCall::arguments) take it out again.
+/// - All properties of an object become required, in their order, and no others are allowed. A property that may be
+///   missing must be nullable, as an `Option` is.
+/// - `oneOf` becomes `anyOf`. An `allOf` of one schema becomes that schema. A default of `null` is removed.
+/// - A `$ref` with sibling keywords becomes a copy of its target, and the siblings win. Where copying would never end,
+///   `{"anyOf": [{"$ref": …}]}` replaces it.
+/// - A root that is not a plain object (an array, an enum, a union) becomes the property `root_value` of an object;
+///   [`ChatCompletion::parse`] and [`ToolCall::arguments`](super::ToolCall::arguments) unwrap it.
 ///
-/// Maps (`additionalProperties` with a schema), tuples (`prefixItems`) and other keywords stay as they are: some
-/// servers accept them.
+/// Maps (`additionalProperties` with a schema), tuples (`prefixItems`) and other keywords are left as they are, because
+/// some servers accept them.
 ///
 /// ```
 /// use openai_compatible::chat::strict_schema;
@@ -154,14 +158,14 @@ const MOST_COPIES: usize = 500;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] for what is no schema, and for a `$ref` beside other keywords that leads nowhere.
+/// [`ErrorKind::Config`] if the input is not a schema, or if a `$ref` with sibling keywords cannot be resolved.
 pub fn strict_schema(schema: Value) -> Result<Value> {
     let members = match &schema {
         Value::Object(members) => members.clone(),
         Value::Bool(_) => return Ok(wrap(schema, Map::new())),
-        _ => return Err(Error::config("a JSON schema is an object or a bool")),
+        _ => return Err(Error::config("JSON schema must be an object or a boolean")),
     };
-    let strict = Strict { root: &schema, open: vec!["#".to_owned()], copies: 0 }.object(members)?;
+    let strict = Strict { root: &schema, visiting: vec!["#".to_owned()], inlined_count: 0 }.object(members)?;
     let is_union = ["anyOf", "oneOf", "allOf"].iter().any(|name| strict.contains_key(*name));
     let is_object = strict.get("type").map_or(strict.contains_key("properties"), |kind| kind == "object");
     if is_object && !is_union {
@@ -177,12 +181,12 @@ pub fn strict_schema(schema: Value) -> Result<Value> {
     Ok(wrap(Value::Object(inner), outer))
 }
 
-/// Puts a root that is no object into one; `outer` has the members that must stay at the root.
+/// Wraps a root that is not an object; `outer` holds the keywords that must stay at the root.
 fn wrap(inner: Value, outer: Map<String, Value>) -> Value {
     let mut wrapped = json!({
         "type": "object",
-        "properties": { (WRAPPED): inner },
-        "required": [WRAPPED],
+        "properties": { (WRAPPER_FIELD): inner },
+        "required": [WRAPPER_FIELD],
         "additionalProperties": false,
     });
     if let Value::Object(members) = &mut wrapped {
@@ -192,7 +196,7 @@ fn wrap(inner: Value, outer: Map<String, Value>) -> Value {
     wrapped
 }
 
-/// Makes references to the former root lead to where it is now.
+/// Rewrites references to the former root to its new location.
 fn move_refs(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -201,7 +205,7 @@ fn move_refs(value: &mut Value) {
                     Value::String(target) if name == "$ref" => {
                         let is_moved = |rest: &str| !rest.starts_with("/$defs/") && !rest.starts_with("/definitions/");
                         if let Some(rest) = target.strip_prefix('#').filter(|rest| is_moved(rest)) {
-                            *target = format!("#/properties/{WRAPPED}{rest}");
+                            *target = format!("#/properties/{WRAPPER_FIELD}{rest}");
                         }
                     }
                     value => move_refs(value),
@@ -215,9 +219,9 @@ fn move_refs(value: &mut Value) {
 
 struct Strict<'a> {
     root: &'a Value,
-    /// References to what is being visited: copying one of these again would never end.
-    open: Vec<String>,
-    copies: usize,
+    /// The references being visited: copying one of them again would never end.
+    visiting: Vec<String>,
+    inlined_count: usize,
 }
 
 impl Strict<'_> {
@@ -229,7 +233,11 @@ impl Strict<'_> {
     }
 
     fn object(&mut self, members: Map<String, Value>) -> Result<Map<String, Value>> {
-        let is_object = members.get("type").is_some_and(|kind| kind == "object");
+        // A nullable object is one, too.
+        let is_object = members.get("type").is_some_and(|kind| match kind {
+            Value::Array(kinds) => kinds.iter().any(|kind| kind == "object"),
+            kind => kind == "object",
+        });
         let has_any_of = members.contains_key("anyOf");
         let mut strict = Map::new();
         let mut required = None;
@@ -238,9 +246,9 @@ impl Strict<'_> {
                 ("default", Value::Null) => continue,
                 ("$defs" | "definitions", Value::Object(mut schemas)) => {
                     for (key, schema) in &mut schemas {
-                        self.open.push(format!("#/{name}/{key}"));
+                        self.visiting.push(format!("#/{name}/{key}"));
                         *schema = self.schema(schema.take())?;
-                        self.open.pop();
+                        self.visiting.pop();
                     }
                     (name, Value::Object(schemas))
                 }
@@ -272,7 +280,7 @@ impl Strict<'_> {
         self.inline(fold_all_of(strict))
     }
 
-    /// Copies what a reference leads to, when other keywords stand beside it.
+    /// Copies the target of a reference that has sibling keywords.
     fn inline(&mut self, mut members: Map<String, Value>) -> Result<Map<String, Value>> {
         let target = match members.get("$ref") {
             Some(Value::String(target)) if members.len() > 1 => target.clone(),
@@ -280,7 +288,7 @@ impl Strict<'_> {
         };
         let found = self.resolve(&target)?;
         members.retain(|name, _| name != "$ref");
-        if self.open.contains(&target) || self.copies >= MOST_COPIES {
+        if self.visiting.contains(&target) || self.inlined_count >= MOST_COPIES {
             let reference = json!({ "$ref": target });
             if members.contains_key("anyOf") {
                 members = Map::new();
@@ -296,10 +304,10 @@ impl Strict<'_> {
                 members.insert(name.clone(), value.clone());
             }
         }
-        self.copies += 1;
-        self.open.push(target);
+        self.inlined_count += 1;
+        self.visiting.push(target);
         let strict = self.object(members);
-        self.open.pop();
+        self.visiting.pop();
         strict
     }
 
@@ -311,13 +319,13 @@ impl Strict<'_> {
             let decoded = percent_decode_str(pointer).decode_utf8_lossy();
             self.root.pointer(pointer).or_else(|| self.root.pointer(&decoded))
         };
-        found.and_then(Value::as_object).ok_or_else(|| {
-            Error::config(format!("the schema refers to `{}`, which it does not define", target.escape_debug()))
-        })
+        found
+            .and_then(Value::as_object)
+            .ok_or_else(|| Error::config(format!("unresolved `$ref` `{}` in JSON schema", target.escape_debug())))
     }
 }
 
-/// An `allOf` of one schema says what that schema says.
+/// An `allOf` of one schema means the same as that schema.
 fn fold_all_of(mut members: Map<String, Value>) -> Map<String, Value> {
     let only = match members.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
         Some([Value::Object(only)]) => only.clone(),

@@ -1,79 +1,79 @@
-//! Tools: what the model may call, which of it, and what it calls.
+//! Tools: definitions, tool choice, and tool calls.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::{Json, NotJson, Read, Wire, Writer, text_of_any};
+use crate::wire::{Input, InvalidInput, Output, ReadOutcome, Wire, string_or_json, to_value};
 
 open_union! {
-    /// Something that the model may call.
+    /// A tool that the model may call.
     #[doc(alias = "ChatCompletionTool")]
     pub enum Tool by "type" {
         /// A function with JSON arguments.
         Function(FunctionTool) = "function",
-        /// A tool with free text or a grammar as its input.
+        /// A tool that takes free text or text of a grammar.
         Custom(CustomTool) = "custom",
     }
 }
 
-wire! {
+wire_struct! {
     /// A function tool.
     pub struct FunctionTool {
-        /// The function.
+        /// The definition of the function.
         pub function: Function = always,
     }
 
-    /// A function that the model may call.
+    /// The definition of a function that the model may call.
     pub struct Function {
-        /// Name: letters, digits, `_` and `-`, at most 64.
+        /// Name: letters, digits, `_` and `-`, at most 64 characters.
         pub name: String = always,
-        /// What it does and when to call it: the model reads this.
+        /// What the function does and when to call it; the model reads this.
         pub description: Option<String>,
-        /// JSON schema of its arguments. Without one, it has none.
+        /// JSON schema of the arguments. `None` for a function without arguments.
         pub parameters: Option<Value>,
-        /// Makes the arguments follow the schema exactly.
+        /// Whether arguments must follow the schema exactly.
         pub strict: Option<bool>,
     }
 
     /// A custom tool.
     pub struct CustomTool {
-        /// The tool.
+        /// The definition of the tool.
         pub custom: Custom = always,
     }
 
-    /// A tool whose input is no JSON.
+    /// The definition of a tool whose input is text, not JSON.
     pub struct Custom {
-        /// Name that the model calls.
+        /// Name of the tool.
         pub name: String = always,
-        /// What it does and when to call it.
+        /// What the tool does and when to call it; the model reads this.
         pub description: Option<String>,
-        /// What its input looks like: `{"type": "text"}`, or `{"type": "grammar", "grammar": {…}}`.
+        /// Format of the input: `{"type": "text"}`, or `{"type": "grammar", "grammar": {…}}`.
         pub format: Option<Value>,
     }
 
-    /// A tool that the model wants called.
+    /// A tool call requested by the model.
     #[doc(alias = "ChatCompletionMessageToolCall")]
     pub struct ToolCall {
-        /// Id that the result names; empty on some servers (Gemini).
+        /// Id that the tool result refers to; empty on some servers (Gemini).
         pub id: String = always,
         /// `function` or `custom`; missing on some servers (Mistral).
         pub type_ as "type": String,
-        /// The function and its arguments.
+        /// The called function and its arguments.
         pub function: Option<FunctionCall>,
-        /// The custom tool and its input.
+        /// The called custom tool and its input.
         pub custom: Option<CustomCall>,
     }
 
-    /// A function and the arguments for it.
+    /// A called function and its arguments.
     pub struct FunctionCall {
         /// Name of the function.
         pub name: String = always,
-        /// Arguments as JSON text. The model may get them wrong: read them with [`ToolCall::arguments`].
-        pub arguments: String = by(text_of_any),
+        /// Arguments as JSON text, possibly malformed. Read them with [`ToolCall::arguments`].
+        pub arguments: String = with(string_or_json),
     }
 
-    /// A custom tool and the input for it.
+    /// A called custom tool and its input.
     pub struct CustomCall {
         /// Name of the tool.
         pub name: String = always,
@@ -83,7 +83,7 @@ wire! {
 }
 
 impl Tool {
-    /// A function and the JSON schema of its arguments.
+    /// Creates a function tool from a name and the JSON schema of its arguments.
     ///
     /// ```
     /// use openai_compatible::chat::Tool;
@@ -100,12 +100,12 @@ impl Tool {
         Function::new(name).description(description).parameters(parameters).into()
     }
 
-    /// A tool whose input is free text. One with a grammar: [`Custom::grammar`].
+    /// Creates a tool whose input is free text. For a grammar, see [`Custom::grammar`].
     pub fn custom(name: impl Into<String>, description: impl Into<String>) -> Self {
         Custom::new(name).description(description).into()
     }
 
-    /// Makes the arguments follow the schema exactly; tools other than functions stay as they are.
+    /// Requires arguments to follow the schema exactly; has no effect on custom tools.
     pub fn strict(mut self, strict: bool) -> Self {
         if let Tool::Function(tool) = &mut self {
             tool.function.strict = Some(strict);
@@ -113,7 +113,7 @@ impl Tool {
         self
     }
 
-    /// Name that the model calls.
+    /// Returns the name of the tool.
     pub fn name(&self) -> &str {
         match self {
             Tool::Function(tool) => &tool.function.name,
@@ -124,9 +124,9 @@ impl Tool {
 }
 
 impl Function {
-    /// A function of this name, without arguments yet.
+    /// Creates a function of this name, without arguments yet.
     pub fn new(name: impl Into<String>) -> Self {
-        Function { name: name.into(), ..Function::blank() }
+        Function { name: name.into(), ..Function::default_value() }
     }
 }
 
@@ -138,17 +138,17 @@ setters! { Function {
 
 impl From<Function> for Tool {
     fn from(function: Function) -> Self {
-        Tool::Function(FunctionTool { function, ..FunctionTool::blank() })
+        Tool::Function(FunctionTool { function, ..FunctionTool::default_value() })
     }
 }
 
 impl Custom {
-    /// A tool of this name.
+    /// Creates a custom tool of this name.
     pub fn new(name: impl Into<String>) -> Self {
-        Custom { name: name.into(), ..Custom::blank() }
+        Custom { name: name.into(), ..Custom::default_value() }
     }
 
-    /// Makes its input follow a grammar; `syntax` is `lark` or `regex`.
+    /// Requires the input to follow a grammar; `syntax` is `lark` or `regex`.
     pub fn grammar(self, syntax: impl Into<String>, definition: impl Into<String>) -> Self {
         let (syntax, definition) = (syntax.into(), definition.into());
         self.format(json!({"type": "grammar", "grammar": {"syntax": syntax, "definition": definition}}))
@@ -162,31 +162,31 @@ setters! { Custom {
 
 impl From<Custom> for Tool {
     fn from(custom: Custom) -> Self {
-        Tool::Custom(CustomTool { custom, ..CustomTool::blank() })
+        Tool::Custom(CustomTool { custom, ..CustomTool::default_value() })
     }
 }
 
 impl FunctionCall {
-    /// A function and the JSON text of its arguments.
+    /// Creates a function call from a name and the JSON text of its arguments.
     pub fn new(name: impl Into<String>, arguments: impl Into<String>) -> Self {
-        FunctionCall { name: name.into(), arguments: arguments.into(), ..FunctionCall::blank() }
+        FunctionCall { name: name.into(), arguments: arguments.into(), ..FunctionCall::default_value() }
     }
 }
 
 impl ToolCall {
-    /// A call of a custom tool, for conversations written by hand.
+    /// Creates a call of a custom tool, for conversations written by hand.
     pub fn custom(id: impl Into<String>, name: impl Into<String>, input: impl Into<String>) -> Self {
-        let custom = CustomCall { name: name.into(), input: input.into(), ..CustomCall::blank() };
-        ToolCall { id: id.into(), type_: "custom".to_owned(), custom: Some(custom), ..ToolCall::blank() }
+        let custom = CustomCall { name: name.into(), input: input.into(), ..CustomCall::default_value() };
+        ToolCall { id: id.into(), type_: "custom".to_owned(), custom: Some(custom), ..ToolCall::default_value() }
     }
 
-    /// A function call, for conversations written by hand.
+    /// Creates a function call, for conversations written by hand.
     pub fn function(id: impl Into<String>, name: impl Into<String>, arguments: impl Into<String>) -> Self {
         let function = FunctionCall::new(name, arguments);
-        ToolCall { id: id.into(), type_: "function".to_owned(), function: Some(function), ..ToolCall::blank() }
+        ToolCall { id: id.into(), type_: "function".to_owned(), function: Some(function), ..ToolCall::default_value() }
     }
 
-    /// Name of what is called.
+    /// Returns the name of the called tool.
     pub fn name(&self) -> &str {
         match (&self.function, &self.custom) {
             (Some(call), _) => &call.name,
@@ -195,7 +195,7 @@ impl ToolCall {
         }
     }
 
-    /// Arguments as the model wrote them: JSON for a function, any text for a custom tool.
+    /// Returns the arguments as the model wrote them: JSON for a function, any text for a custom tool.
     pub fn arguments_text(&self) -> &str {
         match (&self.function, &self.custom) {
             (Some(call), _) => &call.arguments,
@@ -204,37 +204,37 @@ impl ToolCall {
         }
     }
 
-    /// Arguments as a type of yours. No arguments at all read as `{}`.
+    /// Parses the arguments. Missing arguments are read as `{}`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Decode`] when they do not fit: tell the model, and it may try again.
+    /// [`ErrorKind::Decode`] if they do not match `T`. Report the error to the model, and it may correct the call.
     pub fn arguments<T: DeserializeOwned>(&self) -> Result<T> {
         let text = match self.arguments_text().trim() {
             "" => "{}",
             text => text,
         };
-        super::schema::read(text).map_err(|what| {
-            Error::new(ErrorKind::Decode, format!("the arguments of `{}` do not fit: {what}", self.name()))
+        super::schema::read_json(text).map_err(|what| {
+            Error::new(ErrorKind::Decode, format!("invalid arguments for tool `{}`: {what}", self.name()))
         })
     }
 }
 
-/// Which tools the model may or must call.
+/// Controls which tools the model may or must call.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ToolChoice {
-    /// `none`, `auto`, `required`, or a vendor's word such as Mistral's `any`.
+    /// `none`, `auto`, `required`, or a value of the vendor such as Mistral's `any`.
     Mode(ToolChoiceMode),
-    /// This function.
+    /// The model must call this function.
     Function(String),
-    /// This custom tool.
+    /// The model must call this custom tool.
     Custom(String),
-    /// Some of the tools.
+    /// A subset of the tools.
     Allowed {
         /// `auto` or `required`.
         mode: ToolChoiceMode,
-        /// The tools, by type and name.
+        /// The allowed tools, by type and name.
         tools: Vec<Value>,
     },
     /// Any other JSON.
@@ -242,24 +242,24 @@ pub enum ToolChoice {
 }
 
 open_enum! {
-    /// Whether the model calls tools.
+    /// A tool choice that names no tool.
     pub enum ToolChoiceMode {
-        /// It calls none.
+        /// The model calls no tool.
         None = "none",
-        /// It decides.
+        /// The model decides.
         Auto = "auto",
-        /// It calls one or more.
+        /// The model calls at least one tool.
         Required = "required",
     }
 }
 
 impl ToolChoice {
-    /// The model must call this function.
+    /// Makes the model call this function.
     pub fn function(name: impl Into<String>) -> Self {
         ToolChoice::Function(name.into())
     }
 
-    /// The model may (`auto`) or must (`required`) call one of these functions.
+    /// Restricts the model to these functions: it may (`auto`) or must (`required`) call one of them.
     pub fn allowed(mode: impl Into<ToolChoiceMode>, functions: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let tools = functions.into_iter().map(|name| json!({"type": "function", "function": {"name": name.into()}}));
         ToolChoice::Allowed { mode: mode.into(), tools: tools.collect() }
@@ -281,8 +281,8 @@ impl From<&str> for ToolChoice {
 serde_of_wire! { ToolChoice }
 
 impl Wire for ToolChoice {
-    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        let value = json.value()?;
+    fn read(&mut self, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+        let value = input.value()?;
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
         *self = match (value.as_str(), text("/type")) {
             (Some(mode), _) => ToolChoice::Mode(mode.into()),
@@ -294,27 +294,27 @@ impl Wire for ToolChoice {
             },
             _ => ToolChoice::Other(Value::Null),
         };
-        // Members that the variants have no place for are kept, too.
-        if Writer::value_of(self) != value {
+        // Fields that the variants have no place for are kept, too.
+        if to_value(self) != value {
             *self = ToolChoice::Other(value);
         }
-        Ok(Read::Fits)
+        Ok(ReadOutcome::Matched)
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn output(&self) -> Output<'_> {
         match self {
-            ToolChoice::Mode(mode) => mode.write(writer),
-            ToolChoice::Function(name) => writer.json(&json!({"type": "function", "function": {"name": name}})),
-            ToolChoice::Custom(name) => writer.json(&json!({"type": "custom", "custom": {"name": name}})),
+            ToolChoice::Mode(mode) => mode.output(),
+            ToolChoice::Function(name) => Output::Owned(json!({"type": "function", "function": {"name": name}})),
+            ToolChoice::Custom(name) => Output::Owned(json!({"type": "custom", "custom": {"name": name}})),
             ToolChoice::Allowed { mode, tools } => {
                 let allowed = json!({"mode": mode.as_str(), "tools": tools});
-                writer.json(&json!({"type": "allowed_tools", "allowed_tools": allowed}));
+                Output::Owned(json!({"type": "allowed_tools", "allowed_tools": allowed}))
             }
-            ToolChoice::Other(value) => writer.json(value),
+            ToolChoice::Other(value) => Output::Value(value),
         }
     }
 
-    fn blank() -> Self {
+    fn default_value() -> Self {
         ToolChoice::Other(Value::Null)
     }
 

@@ -1,9 +1,12 @@
-//! Tools with the functions behind them: [`ToolSet`].
+//! [`ToolSet`]: tools with their functions.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -17,9 +20,9 @@ use crate::error::{Error, ErrorKind, Result};
 type BoxError = Box<dyn StdError + Send + Sync>;
 type Run = Arc<dyn Fn(&ToolCall) -> Result<BoxFuture<'static, Result<Content, BoxError>>> + Send + Sync>;
 
-/// Tools and the functions that do their work, for [`Chat::run_tools`](super::Chat::run_tools) or a loop of your own.
+/// Tools with their functions, for [`Chat::run_tools`](super::Chat::run_tools) or a loop of your own.
 ///
-/// A function takes its arguments as a type of yours and gives a [`ToolOutput`]. Cloning the set is cheap.
+/// A function takes its arguments as a type of yours and returns a [`ToolOutput`]. Cheap to clone.
 ///
 /// ```
 /// use openai_compatible::chat::{Tool, ToolSet};
@@ -47,14 +50,14 @@ struct Entry {
 }
 
 impl ToolSet {
-    /// No tools yet.
+    /// Creates an empty set.
     pub fn new() -> Self {
         ToolSet::default()
     }
 
-    /// Adds a tool and its function; one of the same name is replaced.
+    /// Adds a tool and its function. Replaces a tool of the same name.
     ///
-    /// The function of a custom tool gets the model's text: let it take a `String`.
+    /// The function of a custom tool receives the model's text as a `String`.
     pub fn add<Args, F, R>(mut self, tool: Tool, function: F) -> Self
     where
         Args: DeserializeOwned,
@@ -70,12 +73,12 @@ impl ToolSet {
         self
     }
 
-    /// The tools, as requests list them.
+    /// Returns the tools, as requests list them.
     pub fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.entries.iter().map(|entry| &entry.tool)
     }
 
-    /// Runs one call, for loops of your own. It does not fail: what goes wrong is told to the model.
+    /// Runs one call, for loops of your own. Never fails: errors and panics become the result for the model.
     ///
     /// ```no_run
     /// # use openai_compatible::chat::{ChatCompletion, ChatRequest, ToolSet};
@@ -91,22 +94,27 @@ impl ToolSet {
         self.start(call.clone()).await.0
     }
 
-    /// One call, with the error of its function.
-    pub(super) fn start(&self, call: ToolCall) -> BoxFuture<'static, (ToolResult, Option<BoxError>)> {
+    /// Runs one call; returns the error of its function, too.
+    pub(crate) fn start(&self, call: ToolCall) -> BoxFuture<'static, (ToolResult, Option<BoxError>)> {
         let result = |call, content: Content, outcome| ToolResult { call, content, outcome };
         let at_once = |result| std::future::ready((result, None)).boxed();
         let Some(entry) = self.entries.iter().find(|entry| entry.tool.name() == call.name()) else {
             let text = self.unknown(call.name());
-            return at_once(result(call, text.into(), ToolOutcome::Unknown));
+            return at_once(result(call, text.into(), ToolOutcome::UnknownTool));
         };
-        match (entry.run)(&call) {
+        let run = catch_unwind(AssertUnwindSafe(|| (entry.run)(&call)));
+        match run.unwrap_or_else(|panic| Ok(std::future::ready(Err(ToolPanic::of(panic))).boxed())) {
             Err(error) => {
                 let text = unreadable(&entry.tool, &error);
-                at_once(result(call, text.into(), ToolOutcome::BadArguments))
+                at_once(result(call, text.into(), ToolOutcome::InvalidArguments))
             }
-            Ok(running) => async move {
-                match running.await {
-                    Ok(content) => (result(call, content, ToolOutcome::Done), None),
+            Ok(mut running) => async move {
+                let poll = |context: &mut Context<'_>| {
+                    let polled = catch_unwind(AssertUnwindSafe(|| running.poll_unpin(context)));
+                    polled.unwrap_or_else(|panic| Poll::Ready(Err(ToolPanic::of(panic))))
+                };
+                match std::future::poll_fn(poll).await {
+                    Ok(content) => (result(call, content, ToolOutcome::Completed), None),
                     Err(error) => {
                         let text = format!("Error: {error}");
                         (result(call, text.into(), ToolOutcome::Failed), Some(error))
@@ -120,9 +128,24 @@ impl ToolSet {
     fn unknown(&self, name: &str) -> String {
         let names: Vec<_> = self.tools().map(|tool| format!("`{}`", tool.name())).collect();
         match names.is_empty() {
-            true => format!("There is no tool `{name}`, and no other. Answer without tools."),
-            false => format!("There is no tool `{name}`. The tools are: {}. Call one of these.", names.join(", ")),
+            true => format!("Unknown tool `{name}`. No tools are available; answer without calling one."),
+            false => format!("Unknown tool `{name}`. Available tools: {}.", names.join(", ")),
         }
+    }
+}
+
+/// A function panicked. The model does not learn why.
+#[derive(Debug, thiserror::Error)]
+#[error("the function panicked")]
+pub(crate) struct ToolPanic {
+    source: Option<BoxError>,
+}
+
+impl ToolPanic {
+    fn of(panic: Box<dyn Any + Send>) -> BoxError {
+        let message = panic.downcast::<String>().map(|message| *message);
+        let message = message.or_else(|panic| panic.downcast::<&str>().map(|message| (*message).to_owned()));
+        Box::new(ToolPanic { source: message.ok().map(BoxError::from) })
     }
 }
 
@@ -132,15 +155,17 @@ fn unreadable(tool: &Tool, error: &Error) -> String {
         _ => None,
     };
     match schema {
-        Some(schema) => format!("Error: {}. Call it again with arguments of this schema: {schema}", error.message()),
-        None => format!("Error: {}. Call it again.", error.message()),
+        Some(schema) => {
+            format!("Error: {}. Call the tool again with arguments that match this schema: {schema}", error.message())
+        }
+        None => format!("Error: {}. Call the tool again.", error.message()),
     }
 }
 
 fn arguments<Args: DeserializeOwned>(call: &ToolCall) -> Result<Args> {
     match (&call.function, &call.custom) {
         (None, Some(custom)) => Args::deserialize(Value::String(custom.input.clone())).map_err(|_| {
-            Error::new(ErrorKind::Decode, format!("the function of the custom tool `{}` takes no text", custom.name))
+            Error::new(ErrorKind::Decode, format!("function of custom tool `{}` must take a `String`", custom.name))
         }),
         _ => call.arguments(),
     }
@@ -152,64 +177,64 @@ impl fmt::Debug for ToolSet {
     }
 }
 
-/// What became of a call.
+/// The result of a tool call.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ToolResult {
     /// The call.
     pub call: ToolCall,
-    /// What the model is told.
+    /// The result for the model.
     pub content: Content,
-    /// How it went.
+    /// How the call ended.
     pub outcome: ToolOutcome,
 }
 
-/// How a call went.
+/// How a tool call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ToolOutcome {
-    /// The function gave its result.
-    Done,
-    /// The function gave an error.
+    /// The function returned a result.
+    Completed,
+    /// The function returned an error.
     Failed,
-    /// The hook denied the call.
+    /// The call was denied.
     Denied,
-    /// There is no such tool.
-    Unknown,
-    /// The arguments do not fit.
-    BadArguments,
+    /// The tool is unknown.
+    UnknownTool,
+    /// The arguments do not match the type of the function.
+    InvalidArguments,
 }
 
 impl ToolResult {
-    pub(super) fn denied(call: ToolCall, text: String) -> Self {
+    pub(crate) fn denied(call: ToolCall, text: String) -> Self {
         ToolResult { call, content: text.into(), outcome: ToolOutcome::Denied }
     }
 
-    /// What the model is told, as text.
+    /// Returns the result for the model as text.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         self.content.text()
     }
 
-    /// The message for the model.
+    /// Returns the message with the result for the model.
     pub fn into_message(self) -> Message {
         Message::tool(self.call.id, self.content)
     }
 }
 
-/// What the function of a tool gives.
+/// A value that the function of a tool may return.
 ///
-/// Text goes to the model as it is; [`Json`] and [`Value`] go as JSON. A `Result` of anything that serde writes goes as
-/// text or JSON, and its error as text, unless the run is to end then.
+/// Text is sent to the model as it is, [`Json`] and [`Value`] as JSON. The value of a `Result` is sent as text or JSON,
+/// and its error as text, unless [`fail_on_error`](super::ToolRunner::fail_on_error) is set.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the result of a tool",
-    note = "give a `String`, `Json(value)`, or `Result<T, E>` with a `T: Serialize` and an error type such as `anyhow::Error`"
+    message = "`{Self}` cannot be returned from a tool",
+    note = "return a `String`, `Json(value)`, or `Result<T, E>` with a `T: Serialize` and an error type such as `anyhow::Error`"
 )]
 pub trait ToolOutput {
-    /// What the model is told, or the error.
+    /// Returns the content for the model, or the error.
     fn into_content(self) -> Result<Content, Box<dyn StdError + Send + Sync>>;
 }
 
-/// A value that the model gets as JSON.
+/// A value that is sent to the model as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 

@@ -1,4 +1,4 @@
-//! Any number of inputs: several requests, a few at a time.
+//! Embeddings of any number of inputs: several requests, a few at a time.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -7,22 +7,23 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::{EmbeddingInput, EmbeddingList, EmbeddingRequest, decode, number, post};
-use crate::call::{Asked, Call, parse_header};
+use super::{EmbeddingInput, EmbeddingList, EmbeddingRequest, number, post};
+use crate::call::Call;
 use crate::chat::Usage;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::Options;
-use crate::transport::request::check_model;
+use crate::transport::decode::ApiResponse;
+use crate::transport::request::{check_model, parse_header};
+use crate::transport::{Options, PreparedCall};
 use crate::wire::Wire;
 
-/// Any number of inputs on their way, made by [`Embeddings::create_all`](super::Embeddings::create_all) and sent when it
-/// is awaited.
+/// A call that embeds any number of inputs, created by [`Embeddings::create_all`](super::Embeddings::create_all) and
+/// sent when awaited.
 ///
-/// * The list of inputs is cut into requests of [`batch_size`](CreateAll::batch_size) inputs.
-/// * [`concurrency`](CreateAll::concurrency) of them run at a time; each is retried by the rules of every call.
-/// * The first error ends it; requests under way are dropped, and their connections closed.
-/// * The reply has all vectors, indexed over all inputs, and the sum of the usages.
+/// * The inputs are split into requests of [`batch_size`](CreateAll::batch_size) inputs.
+/// * [`concurrency`](CreateAll::concurrency) requests run at a time; each is retried like any call.
+/// * The first error ends the call; requests in flight are dropped and their connections closed.
+/// * The response contains all vectors, indexed over all inputs, and the sum of the usages.
 #[must_use = "requests are sent when it is awaited"]
 pub struct CreateAll {
     client: Client,
@@ -47,35 +48,36 @@ impl CreateAll {
         }
     }
 
-    /// Most inputs in one request; 100 without this. Servers limit their number, and the tokens of all.
+    /// Sets the maximum number of inputs per request. Servers limit their number and their total tokens. Defaults to
+    /// 100.
     pub fn batch_size(mut self, inputs: usize) -> Self {
         self.batch_size = inputs;
         self
     }
 
-    /// Most requests at a time; 4 without this.
+    /// Sets the maximum number of concurrent requests. Defaults to 4.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests;
         self
     }
 
-    /// Calls a function after each reply, with the number of inputs done and of all inputs.
+    /// Calls a function after each response, with the number of embedded inputs and of all inputs.
     pub fn on_progress(mut self, call: impl FnMut(usize, usize) + Send + 'static) -> Self {
         self.on_progress = Some(Box::new(call));
         self
     }
 
-    /// Limits each attempt of each request.
+    /// Sets the timeout for each attempt of each request.
     pub fn timeout(self, limit: Duration) -> Self {
         self.option(|options| options.timeout = Some(limit))
     }
 
-    /// Sets how often each request is sent again after a fault; 0 for never.
+    /// Sets the maximum number of retries per request. Set to 0 to disable retries.
     pub fn max_retries(self, retries: u32) -> Self {
         self.option(|options| options.max_retries = Some(retries))
     }
 
-    /// Sends a header with each request; it replaces a default of the same name, `authorization` included.
+    /// Sets a header of each request; replaces a default of the same name, including `authorization`.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         match parse_header(name.as_ref(), value.as_ref()) {
             Ok((name, value)) => self.option(|options| drop(options.headers.insert(name, value))),
@@ -86,7 +88,7 @@ impl CreateAll {
         }
     }
 
-    /// Adds a pair to the query of each URL.
+    /// Adds a query parameter to each URL.
     pub fn query(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.option(|options| options.query.push((name.into(), value.into())))
     }
@@ -102,29 +104,30 @@ impl CreateAll {
         let CreateAll { client, mut request, options, batch_size, concurrency, mut on_progress } = self;
         let options = options?;
         if batch_size == 0 || concurrency == 0 {
-            return Err(Error::config("the batch size and the concurrency must be 1 or more"));
+            return Err(Error::config("`batch_size` and `concurrency` must be at least 1"));
         }
         check_model(&request.model)?;
-        let input = std::mem::replace(&mut request.input, EmbeddingInput::blank());
-        // What only the server understands counts as one.
+        let input = std::mem::replace(&mut request.input, EmbeddingInput::default_value());
+        // Input that only the server understands counts as one.
         let total = input.count().unwrap_or(1);
         let requests = input.batches(batch_size).enumerate().map(|(number, input)| {
             let (client, options) = (client.clone(), options.clone());
             let request = EmbeddingRequest { input, ..request.clone() };
             async move {
-                let asked = Asked { request: post(&client, &request)?, client, options };
-                let reply = Call::again(asked, decode).await?;
+                let settings = client.settings.clone();
+                let prepared = PreparedCall { request: post(&client, &request)?, settings, options };
+                let reply = Call::from_prepared(prepared, EmbeddingList::decode).await?;
                 let (count, vectors) = (request.input.count(), reply.data.len());
                 match count {
                     Some(inputs) if inputs != vectors => {
-                        let message = format!("it has {vectors} vectors for {inputs} inputs");
+                        let message = format!("got {vectors} embeddings for {inputs} inputs");
                         Err(Error::new(ErrorKind::Decode, message))
                     }
                     _ => Ok((number, count.unwrap_or(1), reply)),
                 }
             }
         });
-        // In any order, so that a slow request holds no other back and an error ends all at once.
+        // In any order, so that a slow request blocks no other and an error ends all of them.
         let mut replies = stream::iter(requests).buffer_unordered(concurrency);
         let (mut batches, mut done) = (Vec::new(), 0);
         while let Some((number, inputs, reply)) = replies.try_next().await? {
@@ -159,7 +162,7 @@ impl fmt::Debug for CreateAll {
 }
 
 impl EmbeddingInput {
-    /// How many inputs it is; `None` for what only the server understands.
+    /// Returns the number of inputs; `None` for input that only the server understands.
     fn count(&self) -> Option<usize> {
         match self {
             EmbeddingInput::Text(_) | EmbeddingInput::Tokens(_) => Some(1),
@@ -169,7 +172,7 @@ impl EmbeddingInput {
         }
     }
 
-    /// Cuts lists into lists of at most so many inputs.
+    /// Splits an array into arrays of at most this many inputs.
     fn batches(self, size: usize) -> Box<dyn Iterator<Item = EmbeddingInput> + Send> {
         match self {
             EmbeddingInput::Texts(texts) => Box::new(batches(texts, size).map(EmbeddingInput::Texts)),
@@ -185,14 +188,14 @@ fn batches<T>(items: Vec<T>, size: usize) -> impl Iterator<Item = Vec<T>> {
 }
 
 fn joined(replies: impl Iterator<Item = EmbeddingList>) -> EmbeddingList {
-    let mut all = EmbeddingList { object: "list".to_owned(), ..EmbeddingList::blank() };
+    let mut all = EmbeddingList { object: "list".to_owned(), ..EmbeddingList::default_value() };
     for reply in replies {
         all.data.extend(reply.data);
         if all.model.is_empty() {
             all.model = reply.model;
         }
         if let Some(usage) = reply.usage {
-            let sum = all.usage.get_or_insert_with(Usage::blank);
+            let sum = all.usage.get_or_insert_with(Usage::default_value);
             sum.prompt_tokens = sum.prompt_tokens.saturating_add(usage.prompt_tokens);
             sum.completion_tokens = sum.completion_tokens.saturating_add(usage.completion_tokens);
             sum.total_tokens = sum.total_tokens.saturating_add(usage.total_tokens);

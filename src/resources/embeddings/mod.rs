@@ -1,4 +1,4 @@
-//! Texts as vectors: `client.embeddings()`.
+//! Embeddings of texts as vectors: `client.embeddings()`.
 //!
 //! ```no_run
 //! # async fn run() -> openai_compatible::Result<()> {
@@ -26,26 +26,25 @@ use self::vector::dot;
 use crate::call::Call;
 use crate::chat::Usage;
 use crate::client::Client;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::transport::request::{Body, WireRequest};
-use crate::transport::{Answer, Expect};
-use crate::wire::{Json, NotJson, Read, Wire};
+use crate::wire::{Input, InvalidInput, ReadOutcome, Wire};
 
-/// Embeddings of one client.
+/// The embeddings endpoint.
 #[derive(Clone, Debug)]
 pub struct Embeddings {
     client: Client,
 }
 
 impl Client {
-    /// Texts as vectors.
+    /// Returns the handle for embeddings.
     pub fn embeddings(&self) -> Embeddings {
         Embeddings { client: self.clone() }
     }
 }
 
 impl Embeddings {
-    /// Turns texts into vectors, in one request: `POST /embeddings`.
+    /// Embeds texts in one request: `POST /embeddings`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -61,16 +60,17 @@ impl Embeddings {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Decode`] for a vector whose base64 is broken; the message names its index.
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode) for a vector that is missing, null or malformed base64; the message
+    /// contains its index.
     #[doc(alias = "embeddings.create")]
     pub fn create(&self, request: impl Borrow<EmbeddingRequest>) -> Call<EmbeddingList> {
-        Call::new(&self.client, post(&self.client, request.borrow()), Expect::Whole, decode)
+        Call::send(&self.client.settings, post(&self.client, request.borrow()))
     }
 
-    /// Turns any number of texts into vectors: several requests of some texts each, a few of them at a time.
+    /// Embeds any number of texts: several requests with some texts each, a few at a time.
     ///
-    /// It takes the same request as [`create`](Embeddings::create) and splits its list of texts or of token lists. The
-    /// vectors come in the order of the inputs.
+    /// Takes the same request as [`create`](Embeddings::create) and splits its array of texts or token arrays. The
+    /// vectors are returned in the order of the inputs.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client, lines: Vec<String>) -> openai_compatible::Result<()> {
@@ -93,45 +93,35 @@ impl Embeddings {
 fn post(client: &Client, request: &EmbeddingRequest) -> Result<WireRequest> {
     let is_open = request.encoding_format.is_none() && !request.extra.contains_key("encoding_format");
     let base64 = [("encoding_format", Value::from("base64"))];
-    let added = if is_open && client.settings().base64_embeddings { base64.as_slice() } else { &[] };
+    let added = if is_open && client.settings.base64_embeddings { base64.as_slice() } else { &[] };
     WireRequest::of_model(&["embeddings"], Some(&request.model), Body::of(request, added))
 }
 
-/// A reply whose vectors are whole: reading keeps broken base64 aside, and an empty vector in its place would be a lie.
-fn decode(answer: &mut Answer) -> Result<EmbeddingList> {
-    let list: EmbeddingList = answer.whole.reply()?;
-    match list.data.iter().find(|item| item.extra.get("embedding").is_some_and(Value::is_string)) {
-        None => Ok(list),
-        Some(Embedding { index, .. }) => {
-            let message = format!("the vector at index {index} is not base64 of 32-bit floats");
-            Err(answer.whole.error(ErrorKind::Decode, message))
-        }
-    }
-}
-
-wire! {
-    /// What to turn into vectors. Plain data. What is not set is not sent, but for `encoding_format` on servers that are
-    /// known to have base64: see [`base64_embeddings`](crate::ClientBuilder::base64_embeddings).
+wire_struct! {
+    /// A request for embeddings. Fields that are `None` are not sent, except for `encoding_format` on servers known to
+    /// support base64: see [`base64_embeddings`](crate::ClientBuilder::base64_embeddings).
     ///
     /// See [OpenAI: Embeddings](https://platform.openai.com/docs/api-reference/embeddings/create).
     #[doc(alias = "CreateEmbeddingRequest")]
     pub struct EmbeddingRequest {
         /// Name of the model, as the server lists it.
         pub model: String = always,
-        /// One text or several. Servers limit their number and length: 2048 texts of 8192 tokens, 300,000 tokens in
-        /// all, on OpenAI; 100 texts on Gemini.
+        /// One or more texts. Servers limit their number and length: 2048 texts of 8192 tokens, 300,000 tokens in
+        /// total, on OpenAI; 100 texts on Gemini.
         pub input: EmbeddingInput = always,
-        /// How vectors travel. They are read into numbers either way; base64 is less than half the size.
+        /// Encoding of the vectors in the response. They are decoded to numbers either way; base64 is less than half
+        /// the size.
         pub encoding_format: Option<EncodingFormat>,
-        /// Length of the vectors, from 1. *Providers*: for models that can shorten theirs; `output_dimension` on Mistral.
+        /// Number of dimensions, from 1. *Providers*: for models that can shorten their vectors; `output_dimension` on
+        /// Mistral.
         pub dimensions: Option<u32>,
-        /// Your own id of the end user.
+        /// Id of the end user, chosen by the caller.
         pub user: Option<String>,
     }
 }
 
 text_or_tokens! {
-    /// What to turn into vectors.
+    /// The input of an embeddings request.
     ///
     /// ```
     /// use openai_compatible::embeddings::EmbeddingInput;
@@ -144,9 +134,9 @@ text_or_tokens! {
 }
 
 open_enum! {
-    /// How vectors travel.
+    /// Encoding of vectors in a response.
     pub enum EncodingFormat {
-        /// A JSON list of numbers.
+        /// A JSON array of numbers.
         Float = "float",
         /// Base64 of little-endian 32-bit floats.
         Base64 = "base64",
@@ -154,9 +144,9 @@ open_enum! {
 }
 
 impl EmbeddingRequest {
-    /// One text or several, for a model.
+    /// Creates a request from a model and one or more texts.
     pub fn new(model: impl Into<String>, input: impl Into<EmbeddingInput>) -> Self {
-        EmbeddingRequest { model: model.into(), input: input.into(), ..EmbeddingRequest::blank() }
+        EmbeddingRequest { model: model.into(), input: input.into(), ..EmbeddingRequest::default_value() }
     }
 }
 
@@ -166,49 +156,87 @@ setters! { EmbeddingRequest {
     user: impl Into<String>,
 } }
 
-wire! {
+wire_struct! {
     /// The vectors, in the order of the inputs.
     ///
-    /// Sorted by their indexes; where a server leaves those out, they are numbered as they came.
+    /// Sorted by index; where a server omits indexes, the vectors are numbered in the order they arrived.
     #[doc(alias = "CreateEmbeddingResponse")]
     pub struct EmbeddingList {
-        /// `list`; do not rely on it.
+        /// Object type, `list`; do not rely on it.
         pub object: String,
-        /// One for each input.
-        pub data: Vec<Embedding> = by(in_order),
-        /// Model that answered.
+        /// One embedding for each input.
+        pub data: Vec<Embedding> = with(in_order),
+        /// Model that produced the vectors.
         pub model: String,
-        /// Tokens used. *Providers*: missing on Gemini and Together.
+        /// Token usage. *Providers*: missing on Gemini and Together.
         pub usage: Option<Usage>,
     }
 
-    /// One vector.
+    /// The embedding of one input.
     ///
     /// See [OpenAI: Embedding](https://platform.openai.com/docs/api-reference/embeddings/object).
     pub struct Embedding {
-        /// Position of its input, from 0.
+        /// Position of the input, from 0.
         pub index: u32,
-        /// `embedding`; do not rely on it.
+        /// Object type, `embedding`; do not rely on it.
         pub object: String,
-        /// The vector, whether the server sent numbers, integers or base64 of 32-bit floats. A null among the numbers is
-        /// a NaN. Other shapes, such as several vectors for one input, stay in `extra` under this name and leave this
-        /// empty.
+        /// The vector, shape `[dimensions]`, whether the server sent floats, integers or base64 of 32-bit floats. A
+        /// null among the numbers is read as NaN. Other shapes, such as several vectors for one input, are kept in
+        /// `extra` under this name and leave this empty.
         pub embedding: Vec<f32> = always,
     }
 }
 
-replies! { EmbeddingList: data }
+responses! { EmbeddingList: data {
+    /// An empty vector in place of one that was not read would be wrong. What is not a vector is kept: matrices.
+    fn defect(&self) -> Option<String> {
+        let kept = |item: &Embedding| item.extra.get("embedding").is_some_and(|value| value.is_array() || value.is_object());
+        let item = self.data.iter().find(|item| item.embedding.is_empty() && !kept(item))?;
+        let what = match item.extra.get("embedding") {
+            Some(Value::String(_)) => "is not base64-encoded `f32` data",
+            Some(_) => "is no vector",
+            None => "is missing or null",
+        };
+        Some(format!("embedding {} {what}", item.index))
+    }
+} }
 
 impl EmbeddingList {
-    /// The vectors alone.
+    /// Returns the embeddings that are most similar to a query, best first, with their cosine similarity. Vectors with
+    /// another number of dimensions, and zeros, are left out.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::embeddings::EmbeddingRequest;
+    ///
+    /// let texts = ["a river", "a mountain", "a lake"];
+    /// let embed = |texts: &[&str]| client.embeddings().create(EmbeddingRequest::new("nomic-embed-text", texts));
+    /// let (known, query) = (embed(&texts).await?, embed(&["water"]).await?);
+    /// for (item, similarity) in known.nearest(&query.data[0], 2) {
+    ///     println!("{similarity:.2} {}", texts[item.index as usize]);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "search")]
+    pub fn nearest(&self, query: impl AsRef<[f32]>, count: usize) -> Vec<(&Embedding, f32)> {
+        let query = query.as_ref();
+        let mut found: Vec<_> = self.data.iter().map(|item| (item, item.cosine_similarity(query))).collect();
+        found.retain(|(_, similarity)| !similarity.is_nan());
+        found.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        found.truncate(count);
+        found
+    }
+
+    /// Returns the vectors only.
     pub fn into_vectors(self) -> Vec<Vec<f32>> {
         self.data.into_iter().map(|item| item.embedding).collect()
     }
 }
 
-/// A server that leaves an index out, or writes the same for all, sends them in order.
-fn in_order(data: &mut Vec<Embedding>, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
-    let read = data.read(json)?;
+/// A server that omits the index, or writes the same index everywhere, sends the vectors in order.
+fn in_order(data: &mut Vec<Embedding>, input: Input<'_>) -> std::result::Result<ReadOutcome, InvalidInput> {
+    let read = data.read(input)?;
     let mut indexes: Vec<u32> = data.iter().map(|item| item.index).collect();
     indexes.sort_unstable();
     indexes.dedup();
@@ -227,16 +255,17 @@ fn number(data: &mut [Embedding]) {
 }
 
 impl Embedding {
-    /// The dot product. For vectors of length 1, which most models give, it is the cosine similarity.
+    /// Returns the dot product. For vectors of length 1, which most models produce, it equals the cosine similarity.
     ///
-    /// NaN when the two have not the same number of dimensions.
+    /// NaN if the numbers of dimensions differ.
     pub fn dot(&self, other: impl AsRef<[f32]>) -> f32 {
         dot(&self.embedding, other.as_ref())
     }
 
-    /// How alike two vectors are: 1.0 for the same direction, 0.0 for a right angle, −1.0 for the opposite.
+    /// Returns the cosine similarity: 1.0 for the same direction, 0.0 for orthogonal vectors, −1.0 for opposite
+    /// directions.
     ///
-    /// NaN when the two have not the same number of dimensions, or when one is all zeros.
+    /// NaN if the numbers of dimensions differ, or if a vector is all zeros.
     pub fn cosine_similarity(&self, other: impl AsRef<[f32]>) -> f32 {
         let (one, other) = (self.embedding.as_slice(), other.as_ref());
         let lengths = dot(one, one).sqrt() * dot(other, other).sqrt();

@@ -1,86 +1,77 @@
-//! The numbers of a vector: read from lists or base64, multiplied.
+//! Vectors: reading from arrays or base64, and products.
 
 use std::cell::Cell;
 
 use base64::Engine as _;
+use serde_json::Value;
 
-use crate::base64::ENGINE;
-use crate::wire::{Json, NotJson, Read, Wire, Writer};
+use crate::wire::base64::ENGINE;
+use crate::wire::{Input, InvalidInput, Output, ReadOutcome, Wire, from_value};
 
-// No `f32` is read alone, so that this can stand beside `Vec<T: Wire>`.
+// `f32` itself does not implement `Wire`, so that this can coexist with `Vec<T: Wire>`.
 impl Wire for Vec<f32> {
-    /// Numbers or base64; each vector is allocated once, in its own size.
-    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        match json.peek()? {
-            b'[' => {}
-            b'"' => {
-                let base64 = json.string()?;
-                return Ok(match floats_of(&base64) {
+    /// Numbers or base64; each vector is allocated once, at its final size.
+    fn read(&mut self, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+        let array = match input {
+            Input::Array(array) => array,
+            Input::Null => {
+                self.clear();
+                return Ok(ReadOutcome::Matched);
+            }
+            Input::String(base64) => {
+                return Ok(match floats_of(base64) {
                     Some(floats) => {
                         *self = floats;
-                        Read::Fits
+                        ReadOutcome::Matched
                     }
-                    None => Read::Odd(base64.into()),
+                    None => ReadOutcome::mismatched(base64.into()),
                 });
             }
-            _ => {
+            other => {
                 self.clear();
-                return json.value().map(|value| if value.is_null() { Read::Fits } else { Read::Odd(value) });
+                return other.mismatch();
             }
+        };
+        let mut numbers = SCRATCH.take();
+        numbers.clear();
+        let rest = array.numbers(&mut numbers)?;
+        let read = numbers.len();
+        numbers.extend(rest.iter().map_while(from_value::<f64>));
+        if numbers.len() < read + rest.len() {
+            let whole = numbers.iter().take(read).map(|number| Value::from(*number)).chain(rest).collect();
+            return Ok(ReadOutcome::mismatched(whole));
         }
-        let start = json.clone();
-        let mut floats = SCRATCH.take();
-        floats.clear();
-        let mut is_odd = false;
-        json.items(|json| {
-            // What writes JSON writes null for a number that JSON does not have.
-            let number = match json.peek()? {
-                b'0'..=b'9' | b'-' => json.float()?,
-                b'n' => json.null().map(|()| f64::NAN)?,
-                _ => {
-                    let mut number = 0.0;
-                    is_odd |= !matches!(number.read(json)?, Read::Fits);
-                    number
-                }
-            };
-            floats.push(number as f32);
-            Ok(())
-        })?;
-        if is_odd {
-            *json = start;
-            return json.value().map(Read::Odd);
+        *self = numbers.iter().map(|number| *number as f32).collect();
+        if numbers.capacity() <= MAX_SCRATCH {
+            SCRATCH.set(numbers);
         }
-        *self = floats.as_slice().to_vec();
-        if floats.capacity() <= MOST_SCRATCH {
-            SCRATCH.set(floats);
-        }
-        Ok(Read::Fits)
+        Ok(ReadOutcome::Matched)
     }
 
-    fn write(&self, writer: &mut Writer) {
-        writer.json(self);
+    fn output(&self) -> Output<'_> {
+        Output::Floats(self)
     }
 
-    fn blank() -> Self {
+    fn default_value() -> Self {
         Vec::new()
     }
 
-    fn is_blank(&self) -> bool {
+    fn is_default_value(&self) -> bool {
         self.is_empty()
     }
 }
 
 thread_local! {
-    /// Where a list of unknown length grows.
-    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    /// Where an array of unknown length grows.
+    static SCRATCH: Cell<Vec<f64>> = const { Cell::new(Vec::new()) };
 }
 
-/// Longer scratch is given back.
-const MOST_SCRATCH: usize = 16 * 1024;
+/// A larger buffer is freed.
+const MAX_SCRATCH: usize = 16 * 1024;
 
-/// Decodes block by block, so that no buffer but the vector grows with the text.
+/// Decodes block by block, so that only the vector grows with the text.
 fn floats_of(base64: &str) -> Option<Vec<f32>> {
-    /// Each block but the last is whole floats: 16 characters are 12 bytes are 3 floats.
+    /// Each block except the last is a whole number of floats: 16 characters are 12 bytes are 3 floats.
     const BLOCK: usize = 4096;
     let length = base64.trim_end_matches('=').len() * 3 / 4;
     if length % size_of::<f32>() != 0 {
@@ -91,14 +82,14 @@ fn floats_of(base64: &str) -> Option<Vec<f32>> {
     for block in base64.as_bytes().chunks(BLOCK) {
         let length = ENGINE.decode_slice(block, &mut bytes).ok()?;
         let floats = bytes.get(..length)?.chunks_exact(size_of::<f32>());
-        // Each is four bytes, so that the number of floats is known before.
+        // Each float is four bytes, so the number of floats is known in advance.
         vector.extend(floats.map(|bytes| bytes.try_into().map_or(f32::NAN, f32::from_le_bytes)));
     }
     // Padding inside the text ends a block early.
     (vector.len() * size_of::<f32>() == length).then_some(vector)
 }
 
-/// Eight sums side by side: compilers make vector instructions of them, and they lose fewer bits than one.
+/// Eight parallel sums: compilers vectorize them, and they lose less precision than one.
 pub(super) fn dot(one: &[f32], other: &[f32]) -> f32 {
     if one.len() != other.len() {
         return f32::NAN;

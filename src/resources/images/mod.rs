@@ -1,4 +1,4 @@
-//! Images: `client.images()`.
+//! Image generation, edits and variations: `client.images()`.
 //!
 //! ```no_run
 //! # async fn run() -> openai_compatible::Result<()> {
@@ -20,7 +20,8 @@ use std::sync::Arc;
 mod reply;
 mod request;
 
-pub use self::reply::{CompletedImage, Image, ImageEvent, ImageTokens, ImageUsage, Images, PartialImage};
+pub(crate) use self::reply::decode;
+pub use self::reply::{CompletedImage, Image, ImageEvent, ImageTokens, ImageUsage, ImagesResponse, PartialImage};
 pub use self::request::{
     Background, ImageEditRequest, ImageInput, ImageReference, ImageRequest, ImageVariationRequest, OutputFormat,
     Quality, ResponseFormat,
@@ -28,27 +29,27 @@ pub use self::request::{
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::stream::{EventStream, StreamItem};
-use crate::transport::Expect;
+use crate::reply::stream::{EventStream, StreamItem};
+use crate::transport::BodyMode;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::stream_member;
+use crate::wire::stream_override;
 
-/// Images of one client.
+/// The images API of a client.
 #[derive(Clone, Debug)]
-pub struct ImageApi {
+pub struct Images {
     client: Client,
 }
 
 impl Client {
-    /// Images.
-    pub fn images(&self) -> ImageApi {
-        ImageApi { client: self.clone() }
+    /// Returns the images API.
+    pub fn images(&self) -> Images {
+        Images { client: self.clone() }
     }
 }
 
-impl ImageApi {
-    /// Makes images from a description: `POST /images/generations`.
+impl Images {
+    /// Generates images from a prompt: `POST /images/generations`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -62,12 +63,12 @@ impl ImageApi {
     /// # }
     /// ```
     #[doc(alias = "images.generate")]
-    pub fn generate(&self, request: impl Borrow<ImageRequest>) -> Call<Images> {
-        Call::reply(&self.client, generation(request.borrow(), false))
+    pub fn generate(&self, request: impl Borrow<ImageRequest>) -> Call<ImagesResponse> {
+        Call::send(&self.client.settings, generation(request.borrow(), false))
     }
 
-    /// Makes an image and shows it on its way: `POST /images/generations` with `"stream": true`. How many previews come
-    /// before it, `partial_images` says.
+    /// Streams an image with previews: `POST /images/generations` with `"stream": true`. `partial_images` sets the
+    /// number of previews.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -87,10 +88,10 @@ impl ImageApi {
     /// ```
     #[doc(alias = "images.generate")]
     pub fn generate_stream(&self, request: impl Borrow<ImageRequest>) -> Call<EventStream<ImageEvent>> {
-        Call::new(&self.client, generation(request.borrow(), true), Expect::Open, ImageEvent::open)
+        Call::new(&self.client.settings, generation(request.borrow(), true), BodyMode::Stream, ImageEvent::open)
     }
 
-    /// Changes or joins images: `POST /images/edits`. Files are sent as a form, images by id or address as JSON.
+    /// Edits or combines images: `POST /images/edits`. Files are sent as multipart, images by id or URL as JSON.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -106,13 +107,13 @@ impl ImageApi {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the images are a mix of files and references.
     #[doc(alias = "images.edit")]
-    pub fn edit(&self, request: impl Borrow<ImageEditRequest>) -> Call<Images> {
-        Call::reply(&self.client, edit(request.borrow(), false))
+    pub fn edit(&self, request: impl Borrow<ImageEditRequest>) -> Call<ImagesResponse> {
+        Call::send(&self.client.settings, edit(request.borrow(), false))
     }
 
-    /// Changes or joins images and shows the result on its way: `POST /images/edits` with `"stream": true`.
+    /// Streams an edited image with previews: `POST /images/edits` with `"stream": true`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -132,14 +133,14 @@ impl ImageApi {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when some images are files and others are not.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the images are a mix of files and references.
     #[doc(alias = "images.edit")]
     pub fn edit_stream(&self, request: impl Borrow<ImageEditRequest>) -> Call<EventStream<ImageEvent>> {
-        Call::new(&self.client, edit(request.borrow(), true), Expect::Open, ImageEvent::open)
+        Call::new(&self.client.settings, edit(request.borrow(), true), BodyMode::Stream, ImageEvent::open)
     }
 
-    /// Makes images that resemble one: `POST /images/variations`. *Providers*: OpenAI has it for `dall-e-2`, few others
-    /// at all.
+    /// Creates variations of an image: `POST /images/variations`. *Providers*: `dall-e-2` on OpenAI; few other servers
+    /// support it.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -154,13 +155,13 @@ impl ImageApi {
     /// ```
     #[doc(alias = "create_variation")]
     #[doc(alias = "images.create_variation")]
-    pub fn variation(&self, request: impl Borrow<ImageVariationRequest>) -> Call<Images> {
-        Call::reply(&self.client, variation(request.borrow()))
+    pub fn variation(&self, request: impl Borrow<ImageVariationRequest>) -> Call<ImagesResponse> {
+        Call::send(&self.client.settings, variation(request.borrow()))
     }
 }
 
 fn generation(request: &ImageRequest, stream: bool) -> Result<WireRequest> {
-    let body = Body::of(request, &[stream_member(stream)]);
+    let body = Body::of(request, &[stream_override(stream)]);
     WireRequest::of_model(&["images", "generations"], request.model.as_deref(), body)
 }
 
@@ -168,18 +169,18 @@ fn edit(request: &ImageEditRequest, stream: bool) -> Result<WireRequest> {
     let inputs = || request.images.iter().chain(&request.mask);
     let is_file = |input: &ImageInput| matches!(input, ImageInput::File(_));
     let body = if !inputs().any(is_file) {
-        Body::of(request, &[stream_member(stream)])
+        Body::of(request, &[stream_override(stream)])
     } else if inputs().all(is_file) {
         edit_form(request, stream).map(|form| Body::Form(Arc::new(form)))
     } else {
-        Err(Error::config("some images are files and others are not: the server takes either"))
+        Err(Error::config("images must be either all files or all references (ids or URLs), not a mix"))
     };
     WireRequest::of_model(&["images", "edits"], request.model.as_deref(), body)
 }
 
 fn edit_form(request: &ImageEditRequest, stream: bool) -> Result<Form> {
-    let mut form = Form::new().fields(request, &[stream_member(stream)], &["images", "mask"])?;
-    // A list of one goes without brackets: servers before `gpt-image-1` know one image only.
+    let mut form = Form::new().fields(request, &[stream_override(stream)], &["images", "mask"])?;
+    // A single image is sent without brackets, for servers that predate `gpt-image-1` and accept only one image.
     let part = if request.images.len() == 1 { "image" } else { "image[]" };
     let images = request.images.iter().map(|image| (part, image));
     for (part, input) in images.chain(request.mask.iter().map(|mask| ("mask", mask))) {

@@ -1,4 +1,4 @@
-//! What was made: images, and the events of a stream.
+//! Responses and stream events of the images API.
 
 use std::path::Path;
 
@@ -7,40 +7,41 @@ use futures::stream;
 use serde_json::Value;
 
 use super::request::{Background, OutputFormat, Quality};
-use crate::Extra;
-use crate::error::{Error, ErrorKind, Result};
-use crate::stream::{EventStream, Progress, StreamItem, is_error};
-use crate::transport::Answer;
-use crate::transport::decode::Whole;
-use crate::wire::{Json, NotJson, Read, Reply, Wire, Writer};
+use crate::error::{Error, ErrorKind, Result, is_failure};
+use crate::reply::stream::{ChoiceTracker, EventStream, StreamItem, decode_whole, is_error};
+use crate::transport::RawResponse;
+use crate::transport::decode::ApiResponse;
+use crate::transport::decode::BufferedResponse;
+use crate::wire::Extra;
+use crate::wire::{Input, InvalidInput, Output, ReadOutcome, Wire, from_members};
 
-wire! {
-    /// Images as they were made.
-    #[doc(alias = "ImagesResponse")]
-    pub struct Images {
-        /// Moment of creation, in Unix seconds.
+wire_struct! {
+    /// A response with generated images.
+    pub struct ImagesResponse {
+        /// Creation time, in Unix seconds.
         pub created: Option<u64>,
-        /// The images, as many as `n` asked for.
+        /// The images, as many as requested with `n`.
         pub data: Vec<Image> = always,
-        /// What is behind the subject.
+        /// Background of the images.
         pub background: Option<Background>,
-        /// Format of the files.
+        /// File format of the images.
         pub output_format: Option<OutputFormat>,
         /// Width and height in pixels, such as `1024x1024`.
         pub size: Option<String>,
-        /// How carefully they were made.
+        /// Rendering quality of the images.
         pub quality: Option<Quality>,
-        /// Tokens used.
+        /// Token usage.
         pub usage: Option<ImageUsage>,
     }
 
-    /// An image: base64 or an address. With neither, the server held it back.
+    /// An image as base64 or as a URL. If both are missing, the server withheld the image.
     pub struct Image {
-        /// The file as base64; read it with [`bytes`](Self::bytes) or [`save_to`](Self::save_to).
+        /// Base64-encoded file; decode it with [`bytes`](Self::bytes) or [`save_to`](Self::save_to).
         pub b64_json: Option<String>,
-        /// Its address, mostly for a short while. Getting it is up to you: it needs no key, and must not see yours.
+        /// URL of the image, usually valid for a short time. Download it yourself, without sending your API key. Some servers
+        /// send a data URL, which [`bytes`](Self::bytes) decodes.
         pub url: Option<String>,
-        /// The description as the model rewrote it.
+        /// The prompt as revised by the model.
         pub revised_prompt: Option<String>,
     }
 
@@ -50,88 +51,128 @@ wire! {
     pub struct PartialImage {
         /// `image_generation.partial_image` or `image_edit.partial_image`.
         pub type_ as "type": String,
-        /// The file as base64.
+        /// Base64-encoded file.
         pub b64_json: String,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created_at: Option<u64>,
         /// Width and height in pixels.
         pub size: Option<String>,
-        /// How carefully it is made.
+        /// Rendering quality of the image.
         pub quality: Option<Quality>,
-        /// What is behind the subject.
+        /// Background of the image.
         pub background: Option<Background>,
-        /// Format of the file.
+        /// File format of the image.
         pub output_format: Option<OutputFormat>,
-        /// Position among the previews, from 0.
+        /// Index of the preview, starting at 0.
         pub partial_image_index: u32,
     }
 
-    /// An image at the end of a stream.
+    /// The final image of a stream.
     #[doc(alias = "ImageGenCompletedEvent")]
     #[doc(alias = "ImageEditCompletedEvent")]
     pub struct CompletedImage {
         /// `image_generation.completed` or `image_edit.completed`.
         pub type_ as "type": String,
-        /// The file as base64.
+        /// Base64-encoded file.
         pub b64_json: String,
-        /// Moment of creation, in Unix seconds.
+        /// Creation time, in Unix seconds.
         pub created_at: Option<u64>,
         /// Width and height in pixels.
         pub size: Option<String>,
-        /// How carefully it was made.
+        /// Rendering quality of the image.
         pub quality: Option<Quality>,
-        /// What is behind the subject.
+        /// Background of the image.
         pub background: Option<Background>,
-        /// Format of the file.
+        /// File format of the image.
         pub output_format: Option<OutputFormat>,
-        /// Tokens used.
+        /// Token usage.
         pub usage: Option<ImageUsage>,
     }
 
-    /// Tokens used by images.
+    /// The token usage of an image request.
     #[doc(alias = "ImageGenUsage")]
     pub struct ImageUsage {
-        /// Of what went in.
+        /// Number of input tokens.
         pub input_tokens: u64,
-        /// Of the images.
+        /// Number of output image tokens.
         pub output_tokens: u64,
-        /// All.
+        /// Total number of tokens.
         pub total_tokens: u64,
-        /// Of which kind those are that went in.
+        /// Breakdown of the input tokens.
         pub input_tokens_details: Option<ImageTokens>,
-        /// Of which kind those are that came out.
+        /// Breakdown of the output tokens.
         pub output_tokens_details: Option<ImageTokens>,
     }
 
-    /// Tokens by kind.
+    /// Breakdown of the tokens of an image request.
     pub struct ImageTokens {
-        /// Of text.
+        /// Number of text tokens.
         pub text_tokens: u64,
-        /// Of images.
+        /// Number of image tokens.
         pub image_tokens: u64,
     }
 }
 
-impl Reply for Images {
-    fn root(&self) -> &'static str {
+impl ApiResponse for ImagesResponse {
+    fn root_field(&self) -> &'static str {
         "data"
     }
 
-    fn is_hollow(&self) -> bool {
-        // The contract asks for `created` only.
-        self.data.is_empty() && (self.created.is_none() || is_error(&self.extra))
+    fn is_root_empty(&self) -> bool {
+        // The OpenAI schema requires only `created`.
+        self.data.is_empty() && (self.created.is_none() || is_failure(&|name| self.extra.get(name)))
+    }
+
+    /// Open WebUI sends the array alone.
+    fn read_root(&mut self, body: &Value) -> bool {
+        self.data = images_of(body);
+        !self.data.is_empty()
+    }
+
+    /// SiliconFlow and others name the array otherwise, or send one image alone.
+    fn complete(&mut self) {
+        if self.data.is_empty() {
+            if let Some(name) = ["images", "image", "output", "data"]
+                .into_iter()
+                .find(|name| !self.extra.get(name).map(images_of).unwrap_or_default().is_empty())
+            {
+                self.data = self.extra.remove(name).as_ref().map(images_of).unwrap_or_default();
+            }
+        }
+        if self.data.is_empty() {
+            let members = ["b64_json", "url"].into_iter().filter_map(|name| Some((name, self.extra.remove(name)?)));
+            self.data = images_of(&Value::Object(members.map(|(name, value)| (name.to_owned(), value)).collect()));
+        }
     }
 
     fn extra(&self) -> &Extra {
         &self.extra
     }
 
-    fn decode(answer: &mut Answer) -> Result<Self> {
-        answer.whole.reply()
+    fn decode(response: &mut RawResponse) -> Result<Self> {
+        response.buffered.decode_wire()
     }
 }
 
-/// What streamed images bring, whether they are made anew or edited.
+/// The images in a value: objects, or URLs and base64 alone.
+fn images_of(value: &Value) -> Vec<Image> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(images_of).collect(),
+        Value::Object(members) => {
+            let image: Image = from_members(members.clone());
+            Some(image).filter(|image| image.url.is_some() || image.b64_json.is_some()).into_iter().collect()
+        }
+        Value::String(text) if !text.is_empty() => {
+            let is_url = ["http://", "https://", "data:", "/"].iter().any(|start| text.starts_with(start))
+                && (text.len() < 4096 || !text.starts_with('/'));
+            let (url, b64_json) = if is_url { (Some(text.clone()), None) } else { (None, Some(text.clone())) };
+            vec![Image { url, b64_json, ..Image::default_value() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// An event of a streamed generation or edit.
 ///
 /// See [OpenAI: Image events](https://platform.openai.com/docs/api-reference/images-streaming).
 #[doc(alias = "ImageGenStreamEvent")]
@@ -139,16 +180,16 @@ impl Reply for Images {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ImageEvent {
-    /// A preview.
+    /// A preview of the image.
     Partial(PartialImage),
-    /// The image: the end.
+    /// The final image, at the end of the stream.
     Completed(CompletedImage),
-    /// An event of any other kind, with all its members.
+    /// An event of any other type, with all its fields.
     Other(Extra),
 }
 
 impl ImageEvent {
-    /// The member `type`, as it stands on the wire.
+    /// Returns the value of the field `type`.
     pub fn kind(&self) -> &str {
         match self {
             ImageEvent::Partial(image) => &image.type_,
@@ -161,47 +202,36 @@ impl ImageEvent {
 serde_of_wire! { ImageEvent }
 
 impl Wire for ImageEvent {
-    fn read(&mut self, json: &mut Json<'_>) -> std::result::Result<Read, NotJson> {
-        if json.peek()? != b'{' {
-            return json.value().map(Read::Odd);
-        }
-        match &*json.tag("type")? {
-            "image_generation.partial_image" | "image_edit.partial_image" => {
-                let mut image = PartialImage::blank();
-                let read = image.read(json)?;
-                *self = ImageEvent::Partial(image);
-                Ok(read)
+    fn read(&mut self, input: Input<'_>) -> std::result::Result<ReadOutcome, InvalidInput> {
+        let members = match input.value()? {
+            Value::Object(members) => members,
+            odd => return Ok(ReadOutcome::mismatched(odd)),
+        };
+        *self = match members.get("type").and_then(Value::as_str) {
+            Some("image_generation.partial_image" | "image_edit.partial_image") => {
+                ImageEvent::Partial(from_members(members))
             }
-            "image_generation.completed" | "image_edit.completed" => {
-                let mut image = CompletedImage::blank();
-                let read = image.read(json)?;
-                *self = ImageEvent::Completed(image);
-                Ok(read)
-            }
-            _ => {
-                let mut members = Extra::new();
-                let read = members.read(json)?;
-                *self = ImageEvent::Other(members);
-                Ok(read)
-            }
-        }
+            Some("image_generation.completed" | "image_edit.completed") => ImageEvent::Completed(from_members(members)),
+            _ => ImageEvent::Other(members.into()),
+        };
+        Ok(ReadOutcome::Matched)
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn output(&self) -> Output<'_> {
         match self {
-            ImageEvent::Partial(image) => image.write(writer),
-            ImageEvent::Completed(image) => image.write(writer),
-            ImageEvent::Other(members) => members.write(writer),
+            ImageEvent::Partial(image) => image.output(),
+            ImageEvent::Completed(image) => image.output(),
+            ImageEvent::Other(members) => members.output(),
         }
     }
 
-    fn blank() -> Self {
+    fn default_value() -> Self {
         ImageEvent::Other(Extra::new())
     }
 }
 
 impl StreamItem for ImageEvent {
-    fn is_hollow(&self) -> bool {
+    fn has_no_payload(&self) -> bool {
         matches!(self.kind(), "" | "error")
     }
 
@@ -213,14 +243,14 @@ impl StreamItem for ImageEvent {
         }
     }
 
-    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
-        crate::stream::open(answer)
+    fn open(response: &mut RawResponse) -> Result<EventStream<Self>> {
+        crate::reply::stream::open(response)
     }
 
-    fn mark(&self, progress: &mut Progress) {
+    fn track(&self, choices: &mut ChoiceTracker) {
         match self {
-            ImageEvent::Completed(_) => progress.end(0),
-            _ => progress.begin(0),
+            ImageEvent::Completed(_) => choices.finish(0),
+            _ => choices.start(0),
         }
     }
 
@@ -228,14 +258,17 @@ impl StreamItem for ImageEvent {
         self.kind() == "error" || is_error(self.extra())
     }
 
-    /// The image of a server that does not stream.
-    fn from_whole(reply: &Whole) -> Option<Self> {
-        let mut images: Images = reply.reply().ok()?;
+    /// Converts the JSON response of a server that does not support streaming.
+    fn from_whole(response: &BufferedResponse) -> Option<Result<Self>> {
+        let mut images: ImagesResponse = match decode_whole(response)? {
+            Ok(images) => images,
+            Err(error) => return Some(Err(error)),
+        };
         let image = images.data.pop().filter(|_| images.data.is_empty())?;
         let mut extra = image.extra;
         extra.extend(image.url.map(|url| ("url", url)));
         extra.extend(image.revised_prompt.map(|prompt| ("revised_prompt", prompt)));
-        Some(ImageEvent::Completed(CompletedImage {
+        Some(Ok(ImageEvent::Completed(CompletedImage {
             b64_json: image.b64_json.unwrap_or_default(),
             created_at: images.created,
             size: images.size,
@@ -244,55 +277,58 @@ impl StreamItem for ImageEvent {
             output_format: images.output_format,
             usage: images.usage,
             extra,
-            ..CompletedImage::blank()
-        }))
+            ..CompletedImage::default_value()
+        })))
     }
 }
 
-/// Reading the file out of base64.
+/// The methods that decode the base64 file.
 macro_rules! image_files {
     ($($name:ident($this:ident) => $base64:expr;)*) => {$(
         impl $name {
-            /// The file, decoded.
+            /// Returns the decoded file.
             ///
             /// # Errors
             ///
-            /// [`ErrorKind::Decode`] when there is no base64 or what there is is none.
+            /// [`ErrorKind::Decode`] if the base64 data is missing or invalid.
             pub fn bytes(&self) -> Result<Bytes> {
                 let $this = self;
                 decode($base64)
             }
 
-            /// Writes the file, and gives its length in bytes. It is written beside its place under another name and
-            /// renamed when it is whole.
+            /// Saves the file to disk and returns its size in bytes. Writes to a temporary file in the same directory
+            /// and renames it once it is complete.
             ///
             /// # Errors
             ///
-            /// [`ErrorKind::Decode`] as by [`bytes`](Self::bytes), [`ErrorKind::Config`] when the file cannot be written.
+            /// [`ErrorKind::Decode`] as for [`bytes`](Self::bytes), [`ErrorKind::Io`] if the file cannot be
+            /// written.
             pub async fn save_to(&self, path: impl AsRef<Path>) -> Result<u64> {
                 let bytes = self.bytes()?;
-                crate::download::save(path.as_ref(), stream::iter([Ok(bytes)])).await
+                crate::reply::download::save(path.as_ref(), stream::iter([Ok(bytes)])).await
             }
         }
     )*};
 }
 
 image_files! {
-    Image(image) => image.b64_json.as_deref().unwrap_or_default();
+    // A data URL holds the image itself.
+    Image(image) => image.b64_json.as_deref().filter(|data| !data.is_empty())
+        .or_else(|| image.url.as_deref().filter(|url| url.starts_with("data:"))).unwrap_or_default();
     PartialImage(image) => &image.b64_json;
     CompletedImage(image) => &image.b64_json;
 }
 
-fn decode(base64: &str) -> Result<Bytes> {
-    // Some servers write a data URL.
+pub(crate) fn decode(base64: &str) -> Result<Bytes> {
+    // Some servers send a data URL.
     let data = match base64.strip_prefix("data:") {
         Some(url) => url.split_once(',').map_or(url, |(_, data)| data),
         None => base64,
     };
     if data.is_empty() {
-        return Err(Error::new(ErrorKind::Decode, "the image has no base64: it may have a `url`"));
+        return Err(Error::new(ErrorKind::Decode, "image has no base64 data; check its `url` field"));
     }
-    crate::base64::decode(data)
+    crate::wire::base64::decode(data)
         .map(Bytes::from)
-        .map_err(|error| Error::new(ErrorKind::Decode, "the image is no base64").with_source(error))
+        .map_err(|error| Error::new(ErrorKind::Decode, "image data is not valid base64").with_source(error))
 }

@@ -1,114 +1,115 @@
-//! What to make: requests and what goes into them.
+//! Requests of the images API and their input images.
 
-use crate::FileSource;
-use crate::wire::{Json, NotJson, Read, Wire, Writer};
+use crate::transport::file_source::FileSource;
+use serde_json::Value;
 
-wire! {
-    /// An image to make. The method decides whether it streams.
+use crate::wire::{Input, InvalidInput, Output, ReadOutcome, Wire, from_members, from_value};
+
+wire_struct! {
+    /// An image generation request. The method determines whether the response is streamed.
     ///
     /// See [OpenAI: Images](https://platform.openai.com/docs/api-reference/images/create).
     #[doc(alias = "CreateImageRequest")]
     pub struct ImageRequest {
-        /// Name of the model, as the server lists it. Set it to `None` for a server that has one only.
+        /// Name of the model, as the server lists it. Set to `None` for a server with a single model.
         pub model: Option<String>,
-        /// What the image shows.
+        /// Description of the image.
         pub prompt: String = always,
-        /// What is behind the subject. `transparent` needs `png` or `webp`. *Providers*: GPT image models.
+        /// Background of the image. `transparent` requires `png` or `webp`. *Providers*: GPT image models.
         pub background: Option<Background>,
-        /// How strictly harmful content is refused: `low` or `auto`. *Providers*: GPT image models.
+        /// Strictness of content moderation: `low` or `auto`. *Providers*: GPT image models.
         pub moderation: Option<String>,
-        /// How many images, 1 to 10.
+        /// Number of images, from 1 to 10.
         pub n: Option<u32>,
-        /// Quality that `jpeg` and `webp` keep, 0 to 100 percent.
+        /// Compression quality of `jpeg` and `webp`, from 0 to 100 percent.
         pub output_compression: Option<u32>,
-        /// Format of the file. *Providers*: GPT image models.
+        /// File format of the image. *Providers*: GPT image models.
         pub output_format: Option<OutputFormat>,
-        /// How many previews a stream brings, 0 to 3.
+        /// Number of previews in a stream, from 0 to 3.
         pub partial_images: Option<u32>,
-        /// How carefully it is made.
+        /// Rendering quality of the image.
         pub quality: Option<Quality>,
-        /// As an address or as base64. *Providers*: not for GPT image models, which send base64.
+        /// Delivery as URL or base64. *Providers*: not supported by GPT image models, which send base64.
         pub response_format: Option<ResponseFormat>,
         /// Width and height in pixels, such as `1536x1024`, or `auto`.
         pub size: Option<String>,
         /// `vivid` or `natural`. *Providers*: `dall-e-3`.
         pub style: Option<String>,
-        /// Your own id of the end user.
+        /// A stable identifier for the end user.
         pub user: Option<String>,
     }
 
-    /// Images to change or to join.
+    /// A request to edit or combine images.
     ///
     /// See [OpenAI: Image edits](https://platform.openai.com/docs/api-reference/images/createEdit).
     #[doc(alias = "CreateImageEditRequest")]
     #[doc(alias = "EditImageBodyJsonParam")]
     pub struct ImageEditRequest {
-        /// Name of the model, as the server lists it. Set it to `None` for a server that has one only.
+        /// Name of the model, as the server lists it. Set to `None` for a server with a single model.
         pub model: Option<String>,
-        /// The images, up to 16: all of them files, or none.
+        /// Input images, up to 16: either all files or all references.
         pub images: Vec<ImageInput> = always,
-        /// What the result shows.
+        /// Description of the result.
         pub prompt: String = always,
-        /// An image of the same size as the first one, transparent where that may change.
+        /// Image of the same size as the first one, whose transparent areas mark what may change.
         pub mask: Option<ImageInput>,
-        /// What is behind the subject. `transparent` needs `png` or `webp`.
+        /// Background of the image. `transparent` requires `png` or `webp`.
         pub background: Option<Background>,
-        /// How closely the result keeps to the images, faces above all: `high` or `low`.
+        /// Fidelity of the result to the input images, especially to faces: `high` or `low`.
         pub input_fidelity: Option<String>,
-        /// How strictly harmful content is refused: `low` or `auto`. *Providers*: OpenAI takes it for images that are no
-        /// files.
+        /// Strictness of content moderation: `low` or `auto`. *Providers*: OpenAI accepts it for references only.
         pub moderation: Option<String>,
-        /// How many images, 1 to 10.
+        /// Number of images, from 1 to 10.
         pub n: Option<u32>,
-        /// Quality that `jpeg` and `webp` keep, 0 to 100 percent.
+        /// Compression quality of `jpeg` and `webp`, from 0 to 100 percent.
         pub output_compression: Option<u32>,
-        /// Format of the file.
+        /// File format of the image.
         pub output_format: Option<OutputFormat>,
-        /// How many previews a stream brings, 0 to 3.
+        /// Number of previews in a stream, from 0 to 3.
         pub partial_images: Option<u32>,
-        /// How carefully it is made.
+        /// Rendering quality of the image.
         pub quality: Option<Quality>,
-        /// As an address or as base64. *Providers*: `dall-e-2`.
+        /// Delivery as URL or base64. *Providers*: `dall-e-2`.
         pub response_format: Option<ResponseFormat>,
         /// Width and height in pixels, such as `1536x1024`, or `auto`.
         pub size: Option<String>,
-        /// Your own id of the end user.
+        /// A stable identifier for the end user.
         pub user: Option<String>,
     }
 
-    /// An image to make others like it.
+    /// A request for variations of an image.
     ///
     /// See [OpenAI: Image variations](https://platform.openai.com/docs/api-reference/images/createVariation).
     #[doc(alias = "CreateImageVariationRequest")]
     pub struct ImageVariationRequest {
-        /// Name of the model, as the server lists it. Set it to `None` for a server that has one only.
+        /// Name of the model, as the server lists it. Set to `None` for a server with a single model.
         pub model: Option<String>,
-        /// The image: a square PNG.
+        /// Image to vary, a square PNG.
         pub image: FileSource = always,
-        /// How many images, 1 to 10.
+        /// Number of images, from 1 to 10.
         pub n: Option<u32>,
-        /// As an address or as base64.
+        /// Delivery as URL or base64.
         pub response_format: Option<ResponseFormat>,
         /// Width and height in pixels, such as `512x512`.
         pub size: Option<String>,
-        /// Your own id of the end user.
+        /// A stable identifier for the end user.
         pub user: Option<String>,
     }
 
-    /// An image that the server has or can get.
+    /// A reference to an image by file id or URL.
     #[doc(alias = "ImageRefParam")]
     pub struct ImageReference {
-        /// Id that its upload gave.
+        /// Id of an uploaded file.
         pub file_id: Option<String>,
-        /// Its address, or a data URL.
+        /// URL of the image, or a data URL.
         pub image_url: Option<String>,
     }
 }
 
 impl ImageRequest {
-    /// A description for a model.
+    /// Creates a request from a model and a prompt.
     pub fn new(model: impl Into<String>, prompt: impl Into<String>) -> Self {
-        ImageRequest { model: Some(model.into()), prompt: prompt.into(), ..ImageRequest::blank() }
+        ImageRequest { model: Some(model.into()), prompt: prompt.into(), ..ImageRequest::default_value() }
     }
 }
 
@@ -127,7 +128,7 @@ setters! { ImageRequest {
 } }
 
 impl ImageEditRequest {
-    /// Images, and what a model is to make of them.
+    /// Creates a request from a model, a prompt and the input images.
     pub fn new(
         model: impl Into<String>,
         prompt: impl Into<String>,
@@ -137,7 +138,7 @@ impl ImageEditRequest {
             model: Some(model.into()),
             prompt: prompt.into(),
             images: images.into_iter().map(Into::into).collect(),
-            ..ImageEditRequest::blank()
+            ..ImageEditRequest::default_value()
         }
     }
 }
@@ -158,9 +159,13 @@ setters! { ImageEditRequest {
 } }
 
 impl ImageVariationRequest {
-    /// An image for a model.
+    /// Creates a request from a model and an image.
     pub fn new(model: impl Into<String>, image: impl Into<FileSource>) -> Self {
-        ImageVariationRequest { model: Some(model.into()), image: image.into(), ..ImageVariationRequest::blank() }
+        ImageVariationRequest {
+            model: Some(model.into()),
+            image: image.into(),
+            ..ImageVariationRequest::default_value()
+        }
     }
 }
 
@@ -172,33 +177,33 @@ setters! { ImageVariationRequest {
 } }
 
 open_enum! {
-    /// What is behind the subject of an image.
+    /// The background of an image.
     pub enum Background {
-        /// Nothing.
+        /// A transparent background.
         Transparent = "transparent",
-        /// Something.
+        /// An opaque background.
         Opaque = "opaque",
-        /// As the model likes.
+        /// The model decides.
         Auto = "auto",
     }
 
-    /// How carefully an image is made.
+    /// The rendering quality of an image.
     pub enum Quality {
-        /// Roughly.
+        /// Low quality.
         Low = "low",
-        /// Well.
+        /// Medium quality.
         Medium = "medium",
-        /// Carefully.
+        /// High quality.
         High = "high",
-        /// As the model likes.
+        /// The model decides.
         Auto = "auto",
-        /// Well: `dall-e-2` and `dall-e-3`.
+        /// Standard quality of `dall-e-2` and `dall-e-3`.
         Standard = "standard",
-        /// Carefully: `dall-e-3`.
+        /// High quality of `dall-e-3`.
         Hd = "hd",
     }
 
-    /// Format of an image file.
+    /// The format of an image file.
     pub enum OutputFormat {
         /// PNG.
         Png = "png",
@@ -208,34 +213,34 @@ open_enum! {
         Webp = "webp",
     }
 
-    /// How an image comes.
+    /// The delivery of an image.
     pub enum ResponseFormat {
-        /// As an address, for an hour or so.
+        /// A URL, valid for about an hour.
         Url = "url",
-        /// As base64.
+        /// Base64-encoded data.
         B64Json = "b64_json",
     }
 }
 
-/// An image to change: a file, or one that the server has or can get.
+/// An input image: a file, or a reference by file id or URL.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ImageInput {
-    /// A file to send.
+    /// A file to upload.
     File(FileSource),
-    /// An image by its id or address.
+    /// A reference by file id or URL.
     Reference(ImageReference),
 }
 
 impl ImageInput {
-    /// An image by the id that its upload gave.
+    /// Creates an input from the id of an uploaded file.
     pub fn file_id(id: impl Into<String>) -> Self {
-        ImageInput::Reference(ImageReference { file_id: Some(id.into()), ..ImageReference::blank() })
+        ImageInput::Reference(ImageReference { file_id: Some(id.into()), ..ImageReference::default_value() })
     }
 
-    /// An image by its address, or by a data URL.
+    /// Creates an input from a URL or a data URL.
     pub fn url(url: impl Into<String>) -> Self {
-        ImageInput::Reference(ImageReference { image_url: Some(url.into()), ..ImageReference::blank() })
+        ImageInput::Reference(ImageReference { image_url: Some(url.into()), ..ImageReference::default_value() })
     }
 }
 
@@ -248,28 +253,25 @@ impl<T: Into<FileSource>> From<T> for ImageInput {
 serde_of_wire! { ImageInput }
 
 impl Wire for ImageInput {
-    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        let start = json.clone();
-        let mut file = FileSource::blank();
-        if let Read::Fits = Wire::read(&mut file, json)? {
-            *self = ImageInput::File(file);
-            return Ok(Read::Fits);
-        }
-        *json = start;
-        let mut reference = ImageReference::blank();
-        let read = reference.read(json)?;
-        *self = ImageInput::Reference(reference);
-        Ok(read)
+    fn read(&mut self, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+        let value = input.value()?;
+        *self = match (from_value(&value), value) {
+            (Some(file), _) => ImageInput::File(file),
+            (None, Value::Object(members)) => ImageInput::Reference(from_members(members)),
+            (None, Value::Null) => ImageInput::default_value(),
+            (None, odd) => return Ok(ReadOutcome::mismatched(odd)),
+        };
+        Ok(ReadOutcome::Matched)
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn output(&self) -> Output<'_> {
         match self {
-            ImageInput::File(file) => file.write(writer),
-            ImageInput::Reference(reference) => reference.write(writer),
+            ImageInput::File(file) => file.output(),
+            ImageInput::Reference(reference) => reference.output(),
         }
     }
 
-    fn blank() -> Self {
-        ImageInput::Reference(ImageReference::blank())
+    fn default_value() -> Self {
+        ImageInput::Reference(ImageReference::default_value())
     }
 }

@@ -1,14 +1,14 @@
-//! genai 0.7. It shows text, not chunks, and has neither uploads nor downloads.
+//! genai 0.7. It exposes text instead of chunks, and has neither uploads nor downloads.
 
 use std::any::Any;
 
 use futures::StreamExt;
 use genai::adapter::AdapterKind;
-use genai::chat::{ChatMessage, ChatOptions, ChatRequest, ChatStream, ChatStreamEvent};
+use genai::chat::{ChatMessage, ChatOptions, ChatRequest, ChatResponse, ChatStream, ChatStreamEvent};
 use genai::embed::EmbedOptions;
 use genai::resolver::{AuthData, Endpoint, ServiceTargetResolver};
 use genai::{Client, ModelIden, ServiceTarget};
-use peers::corpus::{self, Seen};
+use peers::corpus::{self, Role, Seen};
 use peers::measure;
 use peers::rows::{Done, Peer, why};
 
@@ -18,22 +18,8 @@ fn main() {
     peers::rows::main::<Genai>();
 }
 
-fn client(base: &str) -> Client {
-    let base = format!("{base}/");
-    let resolver = ServiceTargetResolver::from_resolver_fn(
-        move |target: ServiceTarget| -> Result<ServiceTarget, genai::resolver::Error> {
-            Ok(ServiceTarget {
-                endpoint: Endpoint::from_owned(base.clone()),
-                auth: AuthData::from_single("key"),
-                model: ModelIden::new(AdapterKind::OpenAI, target.model.model_name),
-            })
-        },
-    );
-    Client::builder().with_service_target_resolver(resolver).build().expect("a client")
-}
-
-fn request(text: String) -> ChatRequest {
-    ChatRequest::new(vec![ChatMessage::system(corpus::SYSTEM), ChatMessage::user(text)])
+fn question() -> ChatRequest {
+    ChatRequest::new(vec![ChatMessage::system(corpus::SYSTEM), ChatMessage::user(corpus::QUESTION)])
 }
 
 fn options() -> ChatOptions {
@@ -41,87 +27,80 @@ fn options() -> ChatOptions {
 }
 
 async fn open(client: &Client, model: &str) -> Done<ChatStream> {
-    let request = request(corpus::QUESTION.into());
-    Ok(client.exec_chat_stream(model, request, Some(&options())).await.map_err(why)?.stream)
+    Ok(client.exec_chat_stream(model, question(), Some(&options())).await.map_err(why)?.stream)
+}
+
+fn see(response: &ChatResponse) -> Seen {
+    Seen::one(response.first_text().unwrap_or_default())
 }
 
 impl Peer for Genai {
-    async fn stream(base: &str, model: &str, times: u64) -> Done {
-        let client = client(base);
-        let mut sum = Seen::default();
-        for _ in 0..times {
-            let mut seen = Seen { items: 0, ..Seen::new() };
-            let mut events = open(&client, model).await?;
-            while let Some(event) = events.next().await {
-                match event.map_err(why)? {
-                    ChatStreamEvent::Chunk(chunk) => seen.text(&chunk.content),
-                    event => drop(std::hint::black_box(event)),
-                }
+    type Client = Client;
+
+    fn client(base: &str) -> Done<Client> {
+        let base = format!("{base}/");
+        let resolver = ServiceTargetResolver::from_resolver_fn(
+            move |target: ServiceTarget| -> Result<ServiceTarget, genai::resolver::Error> {
+                Ok(ServiceTarget {
+                    endpoint: Endpoint::from_owned(base.clone()),
+                    auth: AuthData::from_single("key"),
+                    model: ModelIden::new(AdapterKind::OpenAI, target.model.model_name),
+                })
+            },
+        );
+        Ok(Client::builder().with_service_target_resolver(resolver).build().expect("a client"))
+    }
+
+    async fn stream(client: &Client, model: &str) -> Done {
+        let mut seen = Seen { items: 0, ..Seen::new() };
+        let mut events = open(client, model).await?;
+        while let Some(event) = events.next().await {
+            match event.map_err(why)? {
+                ChatStreamEvent::Chunk(chunk) => seen.text(&chunk.content),
+                event => drop(std::hint::black_box(event)),
             }
-            sum = Seen { items: 0, size: sum.size + seen.size, hash: seen.hash };
-        }
-        Ok(sum)
-    }
-
-    async fn calls(base: &str, times: u64) -> Done {
-        let client = client(base);
-        let mut seen = Seen::new();
-        for _ in 0..times {
-            let reply =
-                client.exec_chat("small", request(corpus::QUESTION.into()), Some(&options())).await.map_err(why)?;
-            seen.items += 1;
-            seen.text(reply.first_text().unwrap_or_default());
         }
         Ok(seen)
     }
 
-    async fn prompt(base: &str, text: String) -> Done {
-        let client = client(base);
-        let request = request(text);
+    async fn call(client: &Client) -> Done {
+        Ok(see(&client.exec_chat("small", question(), Some(&options())).await.map_err(why)?))
+    }
+
+    async fn send(client: &Client, messages: Vec<corpus::Message>, times: u64) -> Done {
+        let message = |corpus::Message { role, text }| match role {
+            Role::System => ChatMessage::system(text),
+            Role::User => ChatMessage::user(text),
+            Role::Assistant => ChatMessage::assistant(text),
+        };
+        let request = ChatRequest::new(messages.into_iter().map(message).collect());
         measure::mark();
-        let reply = client.exec_chat("small", request, Some(&options())).await.map_err(why)?;
-        let mut seen = Seen { items: 1, ..Seen::new() };
-        seen.text(reply.first_text().unwrap_or_default());
+        let mut seen = Seen::default();
+        for request in std::iter::repeat_n(request, times as usize) {
+            seen = seen.then(see(&client.exec_chat("digest", request, Some(&options())).await.map_err(why)?));
+        }
         Ok(seen)
     }
 
-    async fn embeddings(base: &str, model: &str, times: u64) -> Done {
-        let client = client(base);
+    async fn embeddings(client: &Client, model: &str) -> Done {
         let mut seen = Seen::new();
-        for _ in 0..times {
-            let format = if model.starts_with("base64") { "base64" } else { "float" };
-            let options = EmbedOptions::default().with_encoding_format(format);
-            let reply = client.embed(model, "text", Some(&options)).await.map_err(why)?;
-            reply.embeddings.iter().for_each(|item| corpus::see_vector(&mut seen, item.vector.iter().copied()));
-        }
+        let format = if model.starts_with("base64") { "base64" } else { "float" };
+        let options = EmbedOptions::default().with_encoding_format(format);
+        let list = client.embed(model, "text", Some(&options)).await.map_err(why)?;
+        list.embeddings.iter().for_each(|item| corpus::see_vector(&mut seen, item.vector.iter().copied()));
         Ok(seen)
     }
 
-    fn build(base: &str) -> Done<Box<dyn Any>> {
-        Ok(Box::new(client(base)))
+    async fn models(_: &Client, _: bool) -> Done {
+        Err("keeps the names of models only".to_owned())
     }
 
-    async fn idle(base: &str, many: u64) -> Done<Box<dyn Any>> {
-        let client = client(base);
-        let mut opened = Vec::new();
-        for _ in 0..many {
-            opened.push(first_chunk(&client, "idle").await?);
-        }
-        Ok(Box::new((client, opened)))
-    }
-
-    async fn pause(base: &str) -> Done<Box<dyn Any>> {
-        let client = client(base);
-        let opened = first_chunk(&client, "flood").await?;
-        Ok(Box::new((client, opened)))
-    }
-}
-
-async fn first_chunk(client: &Client, model: &str) -> Done<ChatStream> {
-    let mut events = open(client, model).await?;
-    loop {
-        if let ChatStreamEvent::Chunk(_) = events.next().await.ok_or("ended early")?.map_err(why)? {
-            return Ok(events);
+    async fn open(client: &Client, model: &str) -> Done<Box<dyn Any>> {
+        let mut events = open(client, model).await?;
+        loop {
+            if let ChatStreamEvent::Chunk(_) = events.next().await.ok_or("ended early")?.map_err(why)? {
+                return Ok(Box::new(events));
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A server that answers the same in every run. The model named in a request tells what to answer:
-//! `small`, `stream-N`, `idle`, `flood`, `floats-N`, `base64-N`; the id of a file tells its length: `bytes-N`.
+//! A server with identical responses in every run. The model named in a request selects the response: `small`, `digest`,
+//! `stream-N`, `idle`, `flood`, `floats-N`, `base64-N`; the id of a file is its length: `bytes-N`.
 //!
-//! Writes its port to stdout and serves until it is killed. A thread a connection, plain sockets.
+//! Writes its port to stdout and serves until it is killed. One thread per connection, plain sockets.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,11 +9,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
-use peers::corpus;
+use peers::corpus::{self, Dialect};
 
-/// Bytes that the last flood could send.
+/// Bytes sent by the last flood.
 static FLOODED: AtomicU64 = AtomicU64::new(0);
-/// Replies that are dear to make.
+/// Responses that are expensive to make.
 static MADE: Mutex<Vec<(String, Bytes)>> = Mutex::new(Vec::new());
 
 fn main() {
@@ -53,6 +53,10 @@ fn serve(stream: TcpStream) -> std::io::Result<()> {
             json(&mut writer, file.as_bytes())?;
             continue;
         }
+        if route.ends_with("/models") {
+            json(&mut writer, &made("/models", || corpus::models().into_bytes()))?;
+            continue;
+        }
         let body = read_body(&mut reader, length)?;
         let model = model_of(&body);
         match model.split_once('-').unwrap_or((&model, "")) {
@@ -61,9 +65,13 @@ fn serve(stream: TcpStream) -> std::io::Result<()> {
                 writer.write_all(STREAM_HEAD.as_bytes())?;
                 writer.write_all(&events)?;
             }
+            ("digest", _) => {
+                let text = corpus::digest_text(corpus::digest_body(&body));
+                json(&mut writer, corpus::COMPLETION.replace(corpus::ANSWER, &text).as_bytes())?;
+            }
             ("idle", _) => {
                 writer.write_all(STREAM_HEAD.as_bytes())?;
-                writer.write_all(&framed(&corpus::events(4)[1]))?;
+                writer.write_all(&framed(&corpus::events(Dialect::OpenAi, 4)[1]))?;
                 // Until the client goes away.
                 let mut byte = [0];
                 let _ = reader.read(&mut byte);
@@ -71,7 +79,8 @@ fn serve(stream: TcpStream) -> std::io::Result<()> {
             }
             ("flood", _) => {
                 FLOODED.store(0, Relaxed);
-                let piece: Vec<u8> = corpus::events(40)[1..31].iter().flat_map(|event| framed(event)).collect();
+                let piece: Vec<u8> =
+                    corpus::events(Dialect::OpenAi, 40)[1..31].iter().flat_map(|event| framed(event)).collect();
                 writer.write_all(STREAM_HEAD.as_bytes())?;
                 while writer.write_all(&piece).is_ok() {
                     FLOODED.fetch_add(piece.len() as u64, Relaxed);
@@ -79,8 +88,9 @@ fn serve(stream: TcpStream) -> std::io::Result<()> {
                 return Ok(());
             }
             (kind @ ("floats" | "base64"), n) => {
-                let reply = made(&model, || corpus::embeddings(n.parse().unwrap_or(0), kind == "base64").into_bytes());
-                json(&mut writer, &reply)?;
+                let response =
+                    made(&model, || corpus::embeddings(n.parse().unwrap_or(0), kind == "base64").into_bytes());
+                json(&mut writer, &response)?;
             }
             _ => json(&mut writer, corpus::COMPLETION.as_bytes())?,
         }
@@ -91,17 +101,17 @@ const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; c
 
 fn made(name: &str, make: impl FnOnce() -> Vec<u8>) -> Bytes {
     let mut made = MADE.lock().expect("no panic");
-    if let Some((_, reply)) = made.iter().find(|(known, _)| known == name) {
-        return reply.clone();
+    if let Some((_, response)) = made.iter().find(|(known, _)| known == name) {
+        return response.clone();
     }
-    let reply = Bytes::from(make());
-    made.push((name.to_owned(), reply.clone()));
-    reply
+    let response = Bytes::from(make());
+    made.push((name.to_owned(), response.clone()));
+    response
 }
 
-/// Each event is an HTTP chunk of its own, as servers send them.
+/// Each event is an HTTP chunk of its own, as servers send it.
 fn stream_body(n: u64) -> Vec<u8> {
-    let mut body: Vec<u8> = corpus::events(n).iter().flat_map(|event| framed(event)).collect();
+    let mut body: Vec<u8> = corpus::events(Dialect::OpenAi, n).iter().flat_map(|event| framed(event)).collect();
     body.extend_from_slice(b"0\r\n\r\n");
     body
 }
@@ -136,7 +146,7 @@ fn download(writer: &mut TcpStream, length: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The request line, and the body's length: none when it is chunked.
+/// The request line, and the length of the body: `None` if it is chunked.
 fn read_head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(String, Option<u64>)>> {
     let mut first = String::new();
     if reader.read_line(&mut first)? == 0 {
@@ -207,7 +217,7 @@ fn each_piece(
     }
 }
 
-/// Without parsing: the model's name has nothing to escape.
+/// Without parsing: the name of the model has nothing to escape.
 fn model_of(body: &[u8]) -> String {
     let name = b"\"model\":";
     let Some(at) = memchr::memmem::find(body, name) else { return String::new() };

@@ -1,55 +1,57 @@
-//! What is written down piece by piece.
+//! Events of a streamed transcription.
 
 use serde_json::Value;
 
 use super::reply::{DiarizedSegment, TokenLogprob, Transcription, TranscriptionLanguage, TranscriptionUsage};
-use crate::Extra;
 use crate::error::Result;
-use crate::stream::{EventStream, Progress, StreamItem, is_error};
-use crate::transport::Answer;
-use crate::transport::decode::Whole;
+use crate::reply::stream::{ChoiceTracker, EventStream, StreamItem, decode_whole, is_error};
+use crate::transport::RawResponse;
+use crate::transport::decode::BufferedResponse;
+use crate::wire::Extra;
 
 open_union! {
-    /// What a streamed transcription brings.
+    /// An event of a streamed transcription.
     ///
     /// See [OpenAI: Transcription events](https://platform.openai.com/docs/api-reference/audio/transcript-text-delta-event).
     #[doc(alias = "CreateTranscriptionResponseStreamEvent")]
     pub enum TranscriptionEvent by "type" {
-        /// New text.
+        /// Newly transcribed text.
         Delta(TranscriptionDelta) = "transcript.text.delta",
-        /// What one speaker says at a stretch, whole.
+        /// A complete segment with its speaker.
         Segment(DiarizedSegment) = "transcript.text.segment",
-        /// The whole text: the end.
+        /// The complete text, at the end of the stream.
         Done(TranscriptionDone) = "transcript.text.done",
     }
 }
 
-wire! {
-    /// New text.
+wire_struct! {
+    /// New text of a streamed transcription.
     pub struct TranscriptionDelta {
-        /// The text.
+        /// The new text.
         pub delta: String = always,
-        /// How likely each token is, when `include` asked for it.
+        /// Log probabilities of the tokens, if requested with `include`.
         pub logprobs: Option<Vec<TokenLogprob>>,
-        /// The segment that it belongs to.
+        /// Id of the segment that the text belongs to.
         pub segment_id: Option<String>,
     }
 
-    /// The whole text.
+    /// The complete text of a streamed transcription.
     pub struct TranscriptionDone {
-        /// The text.
+        /// The transcribed text.
         pub text: String = always,
-        /// Languages that were heard.
+        /// Detected languages.
         pub languages: Vec<TranscriptionLanguage>,
-        /// How likely each token is, when `include` asked for it.
+        /// Log probabilities of the tokens, if requested with `include`.
         pub logprobs: Option<Vec<TokenLogprob>>,
-        /// What the request is charged for.
+        /// Usage that the request is billed for.
         pub usage: Option<TranscriptionUsage>,
     }
 }
 
 impl TranscriptionEvent {
-    /// New text; empty when the event brings none. Reads the events of vLLM and Mistral, too.
+    /// Returns the new text of the event, or an empty string if there is none.
+    ///
+    /// Also supports the events of vLLM and Mistral.
     pub fn delta(&self) -> &str {
         match self {
             TranscriptionEvent::Delta(event) => &event.delta,
@@ -77,13 +79,13 @@ impl TranscriptionEvent {
     }
 }
 
-/// vLLM streams a transcription in the chunks of a chat.
+/// The first choice of a chat chunk, which vLLM uses to stream transcriptions.
 fn first_choice(members: &Extra) -> Option<&Value> {
     members.get("choices")?.get(0)
 }
 
 impl StreamItem for TranscriptionEvent {
-    fn is_hollow(&self) -> bool {
+    fn has_no_payload(&self) -> bool {
         matches!(self.kind(), "" | "error") && !self.extra().contains_key("choices")
     }
 
@@ -96,20 +98,22 @@ impl StreamItem for TranscriptionEvent {
         }
     }
 
-    fn open(answer: &mut Answer) -> Result<EventStream<Self>> {
-        crate::stream::open(answer)
+    fn open(response: &mut RawResponse) -> Result<EventStream<Self>> {
+        crate::reply::stream::open(response)
     }
 
-    fn mark(&self, progress: &mut Progress) {
-        if self.is_end() { progress.end(0) } else { progress.begin(0) }
+    fn track(&self, choices: &mut ChoiceTracker) {
+        if self.is_end() { choices.finish(0) } else { choices.start(0) }
     }
 
     fn has_error(&self) -> bool {
         self.kind() == "error" || is_error(self.extra())
     }
 
-    fn from_whole(reply: &Whole) -> Option<Self> {
-        let Transcription { text, languages, logprobs, usage, extra } = reply.reply().ok()?;
-        Some(TranscriptionEvent::Done(TranscriptionDone { text, languages, logprobs, usage, extra }))
+    fn from_whole(response: &BufferedResponse) -> Option<Result<Self>> {
+        let whole: Result<Transcription> = decode_whole(response)?;
+        Some(whole.map(|Transcription { text, languages, logprobs, usage, extra }| {
+            TranscriptionEvent::Done(TranscriptionDone { text, languages, logprobs, usage, extra })
+        }))
     }
 }

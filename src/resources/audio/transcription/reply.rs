@@ -1,171 +1,183 @@
-//! What was written down, as JSON.
+//! JSON responses of transcriptions and translations.
 
 use serde_json::Value;
 
-use crate::wire::{Json, NotJson, Read, Wire};
+use crate::wire::{Input, InvalidInput, ReadOutcome, Wire};
 
-wire! {
-    /// What is said.
+wire_struct! {
+    /// A transcription.
     ///
-    /// *Providers*: what Groq (`x_groq`), Together (`speaker_segments`), Mistral (`language`, `segments`) and others
-    /// add stands in `extra`.
+    /// *Providers*: vendor fields of Groq (`x_groq`), Together (`speaker_segments`), Mistral (`language`, `segments`)
+    /// and others are kept in `extra`.
     #[doc(alias = "CreateTranscriptionResponseJson")]
     pub struct Transcription {
-        /// The text.
+        /// The transcribed text.
         pub text: String = always,
-        /// Languages that were heard.
+        /// Detected languages.
         pub languages: Vec<TranscriptionLanguage>,
-        /// How likely each token is, when `include` asked for it.
+        /// Log probabilities of the tokens, if requested with `include`.
         pub logprobs: Option<Vec<TokenLogprob>>,
-        /// What the request is charged for.
+        /// Usage that the request is billed for.
         pub usage: Option<TranscriptionUsage>,
     }
 
-    /// What is said, and when.
+    /// A transcription or translation with timestamps.
     #[doc(alias = "CreateTranscriptionResponseVerboseJson")]
     #[doc(alias = "CreateTranslationResponseVerboseJson")]
     pub struct VerboseTranscription {
         /// `transcribe` or `translate`.
         pub task: Option<String>,
-        /// Language of the recording: its English name, or its code.
+        /// Language of the audio, as an English name or a code.
         pub language: Option<String>,
-        /// Length of the recording in seconds.
+        /// Duration of the audio, in seconds.
         pub duration: Option<f64>,
-        /// The text.
+        /// The transcribed or translated text.
         pub text: String = always,
-        /// The words and their times, when `timestamp_granularities` asked for them.
-        pub words: Vec<TranscriptionWord> = by(read_words),
-        /// The segments and their times.
+        /// Words with timestamps, if requested with `timestamp_granularities`.
+        pub words: Vec<TranscriptionWord> = with(read_words),
+        /// Segments with timestamps.
         pub segments: Vec<TranscriptionSegment>,
-        /// What the request is charged for.
+        /// Usage that the request is billed for.
         pub usage: Option<TranscriptionUsage>,
     }
 
-    /// Who says what, and when.
+    /// A transcription with speaker labels.
     #[doc(alias = "CreateTranscriptionResponseDiarizedJson")]
     pub struct DiarizedTranscription {
         /// `transcribe`.
         pub task: Option<String>,
-        /// Length of the recording in seconds.
+        /// Duration of the audio, in seconds.
         pub duration: Option<f64>,
         /// The text of all speakers.
         pub text: String = always,
-        /// What one speaker says at a stretch.
+        /// Segments, each with one speaker.
         pub segments: Vec<DiarizedSegment>,
-        /// What the request is charged for.
+        /// Usage that the request is billed for.
         pub usage: Option<TranscriptionUsage>,
     }
 
-    /// What is said, in English.
+    /// A translation into English.
     #[doc(alias = "CreateTranslationResponseJson")]
     pub struct Translation {
-        /// The text.
+        /// The translated text.
         pub text: String = always,
     }
 
-    /// A language that was heard.
+    /// A detected language.
     pub struct TranscriptionLanguage {
-        /// Its code, such as `en`.
+        /// Language code, such as `en`.
         pub code: String = always,
     }
 
-    /// A token and how likely it is.
+    /// A token and its log probability.
     pub struct TokenLogprob {
         /// The token.
         pub token: String,
-        /// Natural logarithm of its probability.
+        /// Natural logarithm of the token's probability.
         pub logprob: f64,
-        /// Its UTF-8 bytes.
+        /// UTF-8 bytes of the token.
         pub bytes: Option<Vec<u8>>,
     }
 
-    /// A word and its time.
+    /// A word with timestamps.
     pub struct TranscriptionWord {
         /// The word.
         pub word: String,
-        /// Where it begins, in seconds.
+        /// Start time, in seconds.
         pub start: f64,
-        /// Where it ends, in seconds.
+        /// End time, in seconds.
         pub end: f64,
     }
 
-    /// Some words and their time.
+    /// A segment with timestamps.
     pub struct TranscriptionSegment {
-        /// Its id: a number on most servers.
+        /// Id of the segment, a number on most servers.
         pub id: String,
-        /// Where the model began to listen, in hundredths of a second.
+        /// Seek offset of the segment, in hundredths of a second.
         pub seek: i64,
-        /// Where it begins, in seconds.
+        /// Start time, in seconds.
         pub start: f64,
-        /// Where it ends, in seconds.
+        /// End time, in seconds.
         pub end: f64,
-        /// The text.
+        /// Text of the segment.
         pub text: String,
-        /// Its tokens by their ids.
+        /// Token ids of the text.
         pub tokens: Vec<u32>,
-        /// Randomness it was written down with.
+        /// Sampling temperature used for the segment.
         pub temperature: Option<f64>,
-        /// Mean log probability of its tokens: below −1.0 it is doubtful.
+        /// Mean log probability of the tokens. Values below −1.0 indicate an unreliable transcription.
         pub avg_logprob: Option<f64>,
-        /// How well its text compresses: above 2.4 it repeats itself.
+        /// Compression ratio of the text. Values above 2.4 indicate repetition.
         pub compression_ratio: Option<f64>,
-        /// Probability that nothing is said.
+        /// Probability that the segment contains no speech.
         pub no_speech_prob: Option<f64>,
     }
 
-    /// What one speaker says at a stretch.
+    /// A segment spoken by one speaker.
     pub struct DiarizedSegment {
-        /// `transcript.text.segment`; blank in an event, whose kind it is.
+        /// `transcript.text.segment`. Empty in an event, where the variant represents the type.
         pub type_ as "type": String,
-        /// Its id.
+        /// Id of the segment.
         pub id: String,
-        /// Where it begins, in seconds.
+        /// Start time, in seconds.
         pub start: f64,
-        /// Where it ends, in seconds.
+        /// End time, in seconds.
         pub end: f64,
-        /// The text.
+        /// Text of the segment.
         pub text: String,
-        /// Who says it: a name that you gave, or `A`, `B`, …
+        /// Speaker label: a name from the request, or `A`, `B`, …
         pub speaker: String,
     }
 
-    /// What a transcription is charged for: tokens, or seconds. What a server does not tell is `None`.
+    /// The usage that a transcription is billed for, in tokens or seconds. Values that the server does not send are
+    /// `None`.
     #[doc(alias = "TranscriptTextUsageTokens")]
     #[doc(alias = "TranscriptTextUsageDuration")]
     pub struct TranscriptionUsage {
         /// `tokens` or `duration`; missing on some servers.
         pub type_ as "type": Option<String>,
-        /// Tokens of the recording and the prompt.
+        /// Number of input tokens, audio and prompt.
         pub input_tokens: Option<u64>,
-        /// Of which kind those are.
+        /// Breakdown of the input tokens.
         pub input_token_details: Option<InputTokenDetails>,
-        /// Tokens of the text.
+        /// Number of output tokens.
         pub output_tokens: Option<u64>,
-        /// All tokens.
+        /// Total number of tokens.
         pub total_tokens: Option<u64>,
-        /// Length of the recording in seconds.
+        /// Duration of the audio, in seconds.
         pub seconds: Option<f64>,
     }
 
-    /// Of which kind input tokens are.
+    /// Breakdown of the input tokens of a transcription.
     pub struct InputTokenDetails {
-        /// Of the prompt.
+        /// Number of text tokens in the prompt.
         pub text_tokens: u64,
-        /// Of the recording.
+        /// Number of audio tokens.
         pub audio_tokens: u64,
     }
 }
 
-replies! {
-    Transcription: text,
-    VerboseTranscription: text,
-    DiarizedTranscription: text,
-    Translation: text,
+/// Some servers answer with the text alone.
+macro_rules! transcriptions {
+    ($($name:ident)*) => { responses! { $($name: text {
+        fn from_plain_text(text: &str) -> Option<Self> {
+            Some($name { text: text.to_owned(), ..$name::default_value() })
+        }
+
+        fn read_root(&mut self, body: &Value) -> bool {
+            body.as_str().is_some_and(|text| {
+                text.clone_into(&mut self.text);
+                !text.is_empty()
+            })
+        }
+    }),* } };
 }
 
-/// LocalAI names a word's text as it names a segment's.
-fn read_words(words: &mut Vec<TranscriptionWord>, json: &mut Json<'_>) -> Result<Read, NotJson> {
-    let read = words.read(json)?;
+transcriptions! { Transcription VerboseTranscription DiarizedTranscription Translation }
+
+/// Reads words. LocalAI sends the text of a word in `text`, as in a segment.
+fn read_words(words: &mut Vec<TranscriptionWord>, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+    let read = words.read(input)?;
     for word in words.iter_mut().filter(|word| word.word.is_empty()) {
         if let Some(Value::String(text)) = word.extra.remove("text") {
             word.word = text;

@@ -1,76 +1,76 @@
-//! Recordings to write down.
+//! Requests for transcription and translation.
 
 use serde_json::Value;
 
-use crate::FileSource;
-use crate::wire::{Json, NotJson, Read, Wire, Writer, object};
+use crate::transport::file_source::FileSource;
+use crate::wire::{Input, InvalidInput, Output, ReadOutcome, Wire, from_members};
 
-wire! {
-    /// A recording to write down, in its own language.
+wire_struct! {
+    /// A transcription request.
     ///
-    /// The method decides the format of the reply and whether it streams. See
+    /// The method determines the response format and whether the response is streamed. See
     /// [OpenAI: Transcription](https://platform.openai.com/docs/api-reference/audio/createTranscription).
     #[doc(alias = "CreateTranscriptionRequest")]
     pub struct TranscriptionRequest {
-        /// The recording. Its name needs the ending of its format, such as `.mp3`.
+        /// Audio file to transcribe. Its name must have the extension of its format, such as `.mp3`.
         pub file: FileSource = always,
         /// Name of the model, as the server lists it.
         pub model: String = always,
-        /// Language of the recording (ISO 639-1), such as `en`.
+        /// Language of the audio (ISO 639-1), such as `en`.
         pub language: Option<String>,
-        /// Languages that may be spoken, for models that take several.
+        /// Languages that may occur in the audio, for models that accept several.
         pub languages: Vec<String>,
-        /// Words that may come and are easily misheard: names, terms.
+        /// Words that are easily misheard, such as names and technical terms.
         pub keywords: Vec<String>,
-        /// Text before the recording, or in the style that is wanted, in the language of the recording.
+        /// Text that precedes the audio or sets the style, in the language of the audio.
         pub prompt: Option<String>,
-        /// Randomness, 0.0 to 1.0.
-        pub temperature: Option<f64>,
-        /// What else the reply brings.
+        /// Sampling temperature, from 0.0 to 1.0.
+        pub temperature: Option<f64> = finite,
+        /// Additional data to include in the response.
         pub include: Vec<TranscriptionInclude>,
-        /// Which times to tell. Goes with [`transcribe_verbose`](crate::audio::Audio::transcribe_verbose).
+        /// Timestamps to include. Requires [`transcribe_verbose`](crate::audio::Audio::transcribe_verbose).
         pub timestamp_granularities: Vec<TimestampGranularity>,
-        /// How the recording is cut before it is written down.
+        /// Strategy for splitting the audio before transcription.
         pub chunking_strategy: Option<ChunkingStrategy>,
-        /// Names for up to 4 speakers, for a diarizing model.
+        /// Names of up to 4 speakers, for diarization models.
         pub known_speaker_names: Vec<String>,
-        /// A sample of each named speaker, 2 to 10 seconds as a data URL, in the order of the names.
+        /// Audio sample of each named speaker, 2 to 10 seconds as a data URL, in the order of the names.
         pub known_speaker_references: Vec<String>,
     }
 
-    /// A recording to write down in English.
+    /// A request to translate audio into English.
     ///
     /// See [OpenAI: Translation](https://platform.openai.com/docs/api-reference/audio/createTranslation).
     #[doc(alias = "CreateTranslationRequest")]
     pub struct TranslationRequest {
-        /// The recording. Its name needs the ending of its format, such as `.mp3`.
+        /// Audio file to translate. Its name must have the extension of its format, such as `.mp3`.
         pub file: FileSource = always,
         /// Name of the model, as the server lists it.
         pub model: String = always,
-        /// English text before the recording, or in the style that is wanted.
+        /// English text that precedes the audio or sets the style.
         pub prompt: Option<String>,
-        /// Randomness, 0.0 to 1.0.
-        pub temperature: Option<f64>,
+        /// Sampling temperature, from 0.0 to 1.0.
+        pub temperature: Option<f64> = finite,
     }
 
-    /// Where the server cuts a recording: in its silences.
+    /// Options for server-side voice activity detection, which splits the audio at silences.
     pub struct ServerVad {
-        /// Sound kept before speech begins, in milliseconds.
+        /// Audio to keep before the start of speech, in milliseconds.
         pub prefix_padding_ms: Option<u32>,
-        /// Silence that ends a piece, in milliseconds.
+        /// Silence that ends a chunk, in milliseconds.
         pub silence_duration_ms: Option<u32>,
-        /// How loud speech is, 0.0 to 1.0: higher where the surroundings are noisy.
-        pub threshold: Option<f64>,
+        /// Detection threshold, from 0.0 to 1.0. Use higher values in noisy environments.
+        pub threshold: Option<f64> = finite,
     }
 }
 
 impl TranscriptionRequest {
-    /// A recording for a model.
+    /// Creates a request from a model and an audio file.
     pub fn new(model: impl Into<String>, file: impl Into<FileSource>) -> Self {
-        TranscriptionRequest { model: model.into(), file: file.into(), ..TranscriptionRequest::blank() }
+        TranscriptionRequest { model: model.into(), file: file.into(), ..TranscriptionRequest::default_value() }
     }
 
-    /// Names a speaker by a sample of 2 to 10 seconds, given as a data URL: see [`FileSource::data_url`].
+    /// Adds a named speaker with an audio sample of 2 to 10 seconds as a data URL: see [`FileSource::data_url`].
     pub fn known_speaker(mut self, name: impl Into<String>, data_url: impl Into<String>) -> Self {
         self.known_speaker_names.push(name.into());
         self.known_speaker_references.push(data_url.into());
@@ -92,9 +92,9 @@ setters! { TranscriptionRequest {
 } }
 
 impl TranslationRequest {
-    /// A recording for a model.
+    /// Creates a request from a model and an audio file.
     pub fn new(model: impl Into<String>, file: impl Into<FileSource>) -> Self {
-        TranslationRequest { model: model.into(), file: file.into(), ..TranslationRequest::blank() }
+        TranslationRequest { model: model.into(), file: file.into(), ..TranslationRequest::default_value() }
     }
 }
 
@@ -104,15 +104,9 @@ setters! { TranslationRequest {
 } }
 
 impl ServerVad {
-    /// Silences as the server finds them.
+    /// Creates an empty set of options.
     pub fn new() -> Self {
-        ServerVad::blank()
-    }
-}
-
-impl Default for ServerVad {
-    fn default() -> Self {
-        ServerVad::blank()
+        ServerVad::default_value()
     }
 }
 
@@ -123,30 +117,30 @@ setters! { ServerVad {
 } }
 
 open_enum! {
-    /// What else a transcription brings.
+    /// Additional data in a transcription.
     pub enum TranscriptionInclude {
-        /// How likely each token is.
+        /// Log probabilities of the tokens.
         Logprobs = "logprobs",
     }
 
-    /// Which times a transcription tells.
+    /// Granularity of the timestamps in a transcription.
     pub enum TimestampGranularity {
-        /// Of each word.
+        /// Timestamps of words.
         Word = "word",
-        /// Of each segment.
+        /// Timestamps of segments.
         Segment = "segment",
     }
 }
 
-/// How a recording is cut before it is written down.
+/// Strategy for splitting audio before transcription.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ChunkingStrategy {
-    /// `auto`: as the server thinks best.
+    /// `auto`: the server decides.
     Auto,
-    /// In its silences.
+    /// Splits the audio at silences.
     ServerVad(ServerVad),
-    /// Any other way.
+    /// Any other strategy.
     Other(Value),
 }
 
@@ -168,30 +162,27 @@ impl From<ServerVad> for ChunkingStrategy {
 serde_of_wire! { ChunkingStrategy }
 
 impl Wire for ChunkingStrategy {
-    fn read(&mut self, json: &mut Json<'_>) -> Result<Read, NotJson> {
-        *self = match json.peek()? {
-            b'{' if json.tag("type")? == "server_vad" => {
-                let mut vad = ServerVad::blank();
-                object::read_without(&mut vad, json, Some("type"))?;
-                ChunkingStrategy::ServerVad(vad)
+    fn read(&mut self, input: Input<'_>) -> Result<ReadOutcome, InvalidInput> {
+        *self = match input.value()? {
+            Value::String(name) => name.as_str().into(),
+            Value::Object(mut members) if members.get("type").is_some_and(|tag| tag == "server_vad") => {
+                members.remove("type");
+                ChunkingStrategy::ServerVad(from_members(members))
             }
-            _ => match json.value()? {
-                Value::String(name) => name.as_str().into(),
-                other => ChunkingStrategy::Other(other),
-            },
+            other => ChunkingStrategy::Other(other),
         };
-        Ok(Read::Fits)
+        Ok(ReadOutcome::Matched)
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn output(&self) -> Output<'_> {
         match self {
-            ChunkingStrategy::Auto => writer.text("auto"),
-            ChunkingStrategy::ServerVad(vad) => object::write(vad, writer, &[("type", "server_vad".into())], &[]),
-            ChunkingStrategy::Other(value) => writer.json(value),
+            ChunkingStrategy::Auto => Output::String("auto"),
+            ChunkingStrategy::ServerVad(vad) => Output::Tagged(vad, "type", "server_vad"),
+            ChunkingStrategy::Other(value) => Output::Value(value),
         }
     }
 
-    fn blank() -> Self {
+    fn default_value() -> Self {
         ChunkingStrategy::Other(Value::Null)
     }
 }

@@ -1,16 +1,16 @@
-//! What was written down, as text or subtitles.
+//! Transcriptions and translations as plain text or subtitles.
 
 use serde_json::Value;
 
 use crate::call::Decode;
 use crate::error::Result;
-use crate::transport::Answer;
-use crate::transport::decode::Whole;
+use crate::transport::RawResponse;
+use crate::transport::decode::BufferedResponse;
 
 open_enum! {
-    /// A format that is no JSON.
+    /// A plain-text response format.
     pub enum TextFormat {
-        /// The text alone.
+        /// Plain text.
         Text = "text",
         /// SubRip subtitles.
         Srt = "srt",
@@ -20,35 +20,35 @@ open_enum! {
 }
 
 impl TextFormat {
-    /// How its reply becomes text.
+    /// Returns the decoder for responses in this format.
     pub(in crate::resources::audio) fn decode(&self) -> Decode<String> {
         match self {
-            TextFormat::Other(_) => |answer| text(answer, false),
-            _ => |answer| text(answer, true),
+            TextFormat::Other(_) => |response| text(response, false),
+            _ => |response| text(response, true),
         }
     }
 }
 
-/// The body as it came; or the text in it, where a server wraps text in JSON. An error in disguise is an error.
-fn text(answer: &mut Answer, unwrap: bool) -> Result<String> {
-    let whole = &answer.whole;
-    let is_json = whole.is_json();
-    let is_object = whole.body.trim_ascii_start().starts_with(b"{");
-    let value = if is_json || is_object { serde_json::from_slice::<Value>(&whole.body).ok() } else { None };
+/// Returns the body unchanged, or the text that a server wrapped in JSON. An error object with status 200 is an error.
+fn text(response: &mut RawResponse, unwrap: bool) -> Result<String> {
+    let buffered = &response.buffered;
+    let is_json = buffered.is_json();
+    let is_object = buffered.body.trim_ascii_start().starts_with(b"{");
+    let value = if is_json || is_object { serde_json::from_slice::<Value>(&buffered.body).ok() } else { None };
     match value {
         Some(Value::String(text)) if unwrap => Ok(text),
         Some(Value::Object(members)) => match members.get("text").and_then(Value::as_str) {
             Some(text) if unwrap => Ok(text.to_owned()),
             None if unwrap && is_json || members.get("error").is_some_and(|error| !error.is_null()) => {
-                Err(whole.in_place_of("text"))
+                Err(buffered.unexpected_body_error("text"))
             }
-            _ => Ok(untouched(whole)),
+            _ => Ok(body_text(buffered)),
         },
-        None if whole.is_html() => Err(whole.in_place_of("text")),
-        _ => Ok(untouched(whole)),
+        None if buffered.is_html() => Err(buffered.unexpected_body_error("text")),
+        _ => Ok(body_text(buffered)),
     }
 }
 
-fn untouched(whole: &Whole) -> String {
-    String::from_utf8_lossy(&whole.body).into_owned()
+fn body_text(buffered: &BufferedResponse) -> String {
+    String::from_utf8_lossy(&buffered.body).into_owned()
 }

@@ -1,77 +1,77 @@
-//! What the model said, its reasoning included.
+//! The messages of the model, with their reasoning.
 
 use std::borrow::Cow;
 
 use super::super::tool::{FunctionCall, ToolCall};
 use super::{Content, Message, Part, Role};
-use crate::Extra;
-use crate::wire::Wire;
+use crate::wire::{Extra, Wire, one_or_many};
 
-wire! {
-    /// What the model said: the message of a reply, and the same message on its way back in the next request.
+wire_struct! {
+    /// A message of the model: of a response, and of the next request that sends it back.
     ///
-    /// Vendor members and reasoning stay in it, since some models want them back (Gemini its thought signature).
+    /// Keeps reasoning and vendor fields, because some models need them back (Gemini its thought signature).
     #[doc(alias = "ChatCompletionMessage")]
     #[doc(alias = "ChatCompletionRequestAssistantMessage")]
     #[doc(alias = "ChatCompletionResponseMessage")]
     pub struct AssistantMessage {
-        /// Who speaks: `assistant`.
+        /// Role: `assistant`.
         pub role: Option<Role>,
-        /// The answer; missing when there are only tool calls. Some servers send a list of parts.
-        pub content: Option<Content>,
-        /// Why the model refuses, in its own words.
+        /// Content; null if there are only tool calls. Some servers send a list of parts.
+        pub content: Option<Content> = null_beside(tool_calls),
+        /// Refusal of the model.
         pub refusal: Option<String>,
-        /// Name of the speaker.
+        /// Name of the author.
         pub name: Option<String>,
-        /// Tools that the model wants called.
-        pub tool_calls: Vec<ToolCall>,
-        /// Function that the model wants called, by the deprecated `functions`.
+        /// Tool calls.
+        pub tool_calls: Vec<ToolCall> = read_by(one_or_many),
+        /// Call of a function, with the deprecated `functions`.
         pub function_call: Option<FunctionCall>,
-        /// Sources, where the model searched the web.
+        /// Citations of a web search.
         pub annotations: Vec<Annotation>,
-        /// Spoken answer, where audio was asked for. On the way back its id alone counts.
-        pub audio: Option<Box<AudioReply>>,
-        /// Reasoning, as DeepSeek, llama.cpp, SGLang, xAI and others name it. [`reasoning`](Self::reasoning) reads all names.
+        /// Audio output. In a request, only its id counts.
+        pub audio: Option<Box<AssistantAudio>>,
+        /// Reasoning, in the field of DeepSeek, llama.cpp, SGLang, xAI and others. [`reasoning`](Self::reasoning) reads
+        /// all fields.
         pub reasoning_content: Option<String>,
-        /// Reasoning, as OpenRouter, Groq, Ollama, vLLM and others name it.
+        /// Reasoning, in the field of OpenRouter, Groq, Ollama, vLLM and others.
         pub reasoning as "reasoning": Option<String>,
     }
 
-    /// A source that the model cites.
+    /// A citation.
     pub struct Annotation {
-        /// `url_citation`, or a vendor's kind.
+        /// Type: `url_citation`, or a vendor's own.
         pub type_ as "type": String,
-        /// The page cited.
+        /// The cited page.
         pub url_citation: Option<UrlCitation>,
     }
 
-    /// A web page and the part of the answer that rests on it.
+    /// A web page and the part of the text that cites it.
     pub struct UrlCitation {
-        /// Address of the page.
+        /// URL of the page.
         pub url: String,
         /// Title of the page.
         pub title: String,
-        /// First character of the part, counted from 0.
+        /// Index of the first character of the part, starting at 0.
         pub start_index: Option<u64>,
-        /// Character behind the part.
+        /// Index after the last character of the part.
         pub end_index: Option<u64>,
     }
 
-    /// A spoken answer.
-    pub struct AudioReply {
-        /// Id, to refer to the audio in the next request.
+    /// Audio output.
+    pub struct AssistantAudio {
+        /// Id to refer to the audio in a later request.
         pub id: String,
-        /// The audio in base64, in the format asked for.
+        /// Base64-encoded audio, in the requested format.
         pub data: String,
-        /// Moment when the server forgets it, in Unix seconds.
+        /// Expiry time on the server, in Unix seconds.
         pub expires_at: Option<u64>,
-        /// What is said.
+        /// Transcript.
         pub transcript: String,
     }
 }
 
 impl AssistantMessage {
-    /// Nothing said yet, for conversations written by hand.
+    /// Creates an empty message, for conversations written by hand.
     ///
     /// ```
     /// use openai_compatible::chat::{AssistantMessage, Message, ToolCall};
@@ -81,30 +81,24 @@ impl AssistantMessage {
     /// # assert_eq!(message.text(), "");
     /// ```
     pub fn new() -> Self {
-        AssistantMessage::blank()
+        AssistantMessage::default_value()
     }
 
-    /// Refers to a spoken answer by the id that the server gave it.
+    /// Refers to audio output by its id.
     pub fn audio(mut self, id: impl Into<String>) -> Self {
-        self.audio = Some(Box::new(AudioReply { id: id.into(), ..AudioReply::blank() }));
+        self.audio = Some(Box::new(AssistantAudio { id: id.into(), ..AssistantAudio::default_value() }));
         self
     }
 
-    /// The answer's text; empty when there is none.
+    /// Returns the text; empty if there is none.
     pub fn text(&self) -> Cow<'_, str> {
         self.content.as_ref().map(Content::text).unwrap_or_default()
     }
 
-    /// What the model thought, under whichever name the server sends it: `reasoning_content`, `reasoning`, thinking
-    /// parts, `reasoning_details`, `thinking_blocks`.
+    /// Returns the reasoning, whichever field the server uses: `reasoning_content`, `reasoning`, thinking parts,
+    /// `reasoning_details`, `thinking_blocks`.
     pub fn reasoning(&self) -> Option<Cow<'_, str>> {
         reasoning(&self.reasoning_content, &self.reasoning, self.content.as_ref(), &self.extra)
-    }
-}
-
-impl Default for AssistantMessage {
-    fn default() -> Self {
-        AssistantMessage::blank()
     }
 }
 
@@ -117,26 +111,20 @@ setters! { AssistantMessage {
     reasoning_content: impl Into<String>,
 } }
 
-/// One reading of reasoning for messages and chunks.
+/// Reads reasoning from messages and chunks.
 pub(in crate::resources::chat) fn reasoning<'a>(
     reasoning_content: &'a Option<String>,
     reasoning: &'a Option<String>,
     content: Option<&'a Content>,
     extra: &'a Extra,
 ) -> Option<Cow<'a, str>> {
-    // Both names may come at once, one of them empty.
+    // Both fields may be present, one of them empty.
     let named = [reasoning_content, reasoning].into_iter().flatten().find(|text| !text.is_empty());
     if let Some(text) = named {
         return Some(Cow::Borrowed(text));
     }
     if let Some(Content::Parts(parts)) = content {
-        let thoughts: Vec<_> = parts
-            .iter()
-            .filter_map(|part| match part {
-                Part::Thinking(thinking) => Some(thinking.thinking.text()),
-                _ => None,
-            })
-            .collect();
+        let thoughts: Vec<_> = parts.iter().filter_map(Part::reasoning).collect();
         if !thoughts.is_empty() {
             return Some(Cow::Owned(thoughts.concat()));
         }
@@ -154,12 +142,14 @@ pub(in crate::resources::chat) fn reasoning<'a>(
 
 impl From<AssistantMessage> for Message {
     fn from(mut message: AssistantMessage) -> Self {
+        // Written by the message itself.
+        message.role = None;
         if let Some(audio) = &mut message.audio {
             // The server has the audio: a request refers to it.
-            **audio = AudioReply { id: std::mem::take(&mut audio.id), ..AudioReply::blank() };
+            **audio = AssistantAudio { id: std::mem::take(&mut audio.id), ..AssistantAudio::default_value() };
         }
         for call in &mut message.tool_calls {
-            // Mistral leaves the type out, and others ask for it.
+            // Mistral leaves the type out, and others require it.
             if call.type_.is_empty() && call.function.is_some() {
                 call.type_ = "function".to_owned();
             }

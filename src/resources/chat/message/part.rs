@@ -1,81 +1,83 @@
 //! Parts of a message: text, images, audio, files.
 
+use std::borrow::Cow;
+
 use super::Content;
-use crate::FileSource;
 use crate::error::Result;
-use crate::wire::Wire;
+use crate::transport::file_source::FileSource;
+use crate::wire::{Wire, join};
 
 open_union! {
-    /// One part of a message.
+    /// A content part.
     #[doc(alias = "ChatCompletionContentPart")]
     pub enum Part by "type" {
         /// Text.
         Text(TextPart) = "text",
-        /// An image, by address or as data.
+        /// An image, by URL or as data.
         ImageUrl(ImagePart) = "image_url",
         /// Audio, as data.
         InputAudio(AudioPart) = "input_audio",
         /// A file, by id or as data.
         File(FilePart) = "file",
-        /// Why the model refuses, in its own words.
+        /// A refusal of the model.
         Refusal(RefusalPart) = "refusal",
-        /// What the model thought, as Mistral sends it.
+        /// Reasoning of the model, as Mistral sends it.
         Thinking(ThinkingPart) = "thinking",
     }
 }
 
-wire! {
-    /// Text as a part.
+wire_struct! {
+    /// A text part.
     pub struct TextPart {
         /// The text.
         pub text: String = always,
-        /// Ends the part of the prompt that the server caches.
+        /// Marks the end of a cached prompt prefix.
         pub prompt_cache_breakpoint: Option<PromptCacheBreakpoint>,
     }
 
-    /// An image as a part.
+    /// An image part.
     pub struct ImagePart {
-        /// Where the image is.
+        /// The image.
         pub image_url: ImageUrl = always,
-        /// Ends the part of the prompt that the server caches.
+        /// Marks the end of a cached prompt prefix.
         pub prompt_cache_breakpoint: Option<PromptCacheBreakpoint>,
     }
 
-    /// Where an image is, and how closely to look at it.
+    /// An image and its level of detail.
     pub struct ImageUrl {
-        /// Address, or a data URL: `data:image/png;base64,…`.
+        /// URL, or a data URL: `data:image/png;base64,…`.
         pub url: String = always,
-        /// How closely the model looks.
+        /// Level of detail.
         pub detail: Option<ImageDetail>,
     }
 
-    /// Audio as a part.
+    /// An audio part.
     pub struct AudioPart {
         /// The audio.
         pub input_audio: InputAudio = always,
-        /// Ends the part of the prompt that the server caches.
+        /// Marks the end of a cached prompt prefix.
         pub prompt_cache_breakpoint: Option<PromptCacheBreakpoint>,
     }
 
-    /// Audio as data.
+    /// Audio data.
     pub struct InputAudio {
-        /// The audio in base64.
+        /// Base64-encoded audio.
         pub data: String = always,
-        /// `wav` or `mp3`.
+        /// Format: `wav` or `mp3`.
         pub format: String = always,
     }
 
-    /// A file as a part.
+    /// A file part.
     pub struct FilePart {
         /// The file.
         pub file: FileInput = always,
-        /// Ends the part of the prompt that the server caches.
+        /// Marks the end of a cached prompt prefix.
         pub prompt_cache_breakpoint: Option<PromptCacheBreakpoint>,
     }
 
     /// A file: by its id, or by name and data.
     pub struct FileInput {
-        /// Name, beside `file_data`.
+        /// File name, for `file_data`.
         pub filename: Option<String>,
         /// Content as a data URL.
         pub file_data: Option<String>,
@@ -83,106 +85,129 @@ wire! {
         pub file_id: Option<String>,
     }
 
-    /// A refusal as a part.
+    /// A refusal part.
     pub struct RefusalPart {
-        /// Why the model refuses.
+        /// The refusal.
         pub refusal: String = always,
     }
 
-    /// Thoughts as a part.
+    /// A reasoning content part.
     pub struct ThinkingPart {
-        /// The thoughts: text, or parts of text.
+        /// The reasoning: text, or text parts.
         pub thinking: Content = always,
     }
 
-    /// Ends the part of the prompt that the server caches.
+    /// The end of a cached prompt prefix.
     pub struct PromptCacheBreakpoint {
-        /// `explicit`.
+        /// The literal `explicit`.
         pub mode: String = always,
     }
 }
 
 open_enum! {
-    /// How closely the model looks at an image.
+    /// The level of detail at which a model reads an image.
     pub enum ImageDetail {
         /// The model decides.
         Auto = "auto",
-        /// A small version: fewer tokens.
+        /// Low detail: fewer tokens.
         Low = "low",
-        /// The full image.
+        /// High detail.
         High = "high",
     }
 }
 
 impl Part {
-    /// Text.
+    /// Returns the text of a text part.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Part::Text(part) => Some(&part.text),
+            _ => None,
+        }
+    }
+
+    /// Returns the reasoning of a part: of Mistral's thinking, or of a `reasoning` part (Databricks).
+    pub(super) fn reasoning(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Part::Thinking(part) => Some(part.thinking.text()),
+            Part::Other(members) if members.get("type")?.as_str()? == "reasoning" => {
+                let lists =
+                    ["summary", "content"].into_iter().filter_map(|name| members.get(name)?.as_array()).flatten();
+                let texts = lists.filter_map(|item| item.get("text")?.as_str());
+                let own = ["text", "reasoning"].into_iter().filter_map(|name| members.get(name)?.as_str());
+                Some(join(own.chain(texts)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Creates a text part.
     pub fn text(text: impl Into<String>) -> Self {
-        Part::Text(TextPart { text: text.into(), ..TextPart::blank() })
+        Part::Text(TextPart { text: text.into(), ..TextPart::default_value() })
     }
 
-    /// An image by its address, or by a data URL.
+    /// Creates an image part from a URL or a data URL.
     pub fn image_url(url: impl Into<String>) -> Self {
-        let image_url = ImageUrl { url: url.into(), ..ImageUrl::blank() };
-        Part::ImageUrl(ImagePart { image_url, ..ImagePart::blank() })
+        let image_url = ImageUrl { url: url.into(), ..ImageUrl::default_value() };
+        Part::ImageUrl(ImagePart { image_url, ..ImagePart::default_value() })
     }
 
-    /// An image out of a file: sent as a data URL.
+    /// Creates an image part from a file, sent as a data URL.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file cannot be read.
     pub async fn image_file(file: impl Into<FileSource>) -> Result<Self> {
         Ok(Part::image_url(file.into().data_url().await?))
     }
 
-    /// Audio out of a file: sent as base64, its format told by the name's ending.
+    /// Creates an audio part from a file, sent as base64. The extension of its name is the format.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file cannot be read.
     pub async fn audio_file(file: impl Into<FileSource>) -> Result<Self> {
         let file = file.into();
         let format = file.name().rsplit_once('.').map_or("wav", |(_, ending)| ending).to_ascii_lowercase();
         Ok(Part::audio(file.read().await?, format))
     }
 
-    /// Audio as bytes, and its format: `wav` or `mp3`.
+    /// Creates an audio part from bytes and their format: `wav` or `mp3`.
     pub fn audio(audio: impl AsRef<[u8]>, format: impl Into<String>) -> Self {
-        let data = crate::base64::encode(audio.as_ref());
-        let input_audio = InputAudio { data, format: format.into(), ..InputAudio::blank() };
-        Part::InputAudio(AudioPart { input_audio, ..AudioPart::blank() })
+        let data = crate::wire::base64::encode(audio.as_ref());
+        let input_audio = InputAudio { data, format: format.into(), ..InputAudio::default_value() };
+        Part::InputAudio(AudioPart { input_audio, ..AudioPart::default_value() })
     }
 
-    /// A file by the id that its upload gave.
+    /// Creates a file part from the id of an uploaded file.
     pub fn file_id(id: impl Into<String>) -> Self {
-        let file = FileInput { file_id: Some(id.into()), ..FileInput::blank() };
-        Part::File(FilePart { file, ..FilePart::blank() })
+        let file = FileInput { file_id: Some(id.into()), ..FileInput::default_value() };
+        Part::File(FilePart { file, ..FilePart::default_value() })
     }
 
-    /// A file sent with the message, such as a PDF.
+    /// Creates a file part from a file sent with the message, such as a PDF.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) when the file cannot be read.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file cannot be read.
     pub async fn file(file: impl Into<FileSource>) -> Result<Self> {
         let source = file.into();
         let file = FileInput {
             filename: Some(source.name().to_owned()),
             file_data: Some(source.data_url().await?),
-            ..FileInput::blank()
+            ..FileInput::default_value()
         };
-        Ok(Part::File(FilePart { file, ..FilePart::blank() }))
+        Ok(Part::File(FilePart { file, ..FilePart::default_value() }))
     }
 
-    /// Why the model refused, in its own words, for conversations written by hand.
+    /// Creates a refusal part, for conversations written by hand.
     pub fn refusal(refusal: impl Into<String>) -> Self {
-        Part::Refusal(RefusalPart { refusal: refusal.into(), ..RefusalPart::blank() })
+        Part::Refusal(RefusalPart { refusal: refusal.into(), ..RefusalPart::default_value() })
     }
 
-    /// Ends the part of the prompt that the server caches here; goes with a cache mode of `explicit` (see
-    /// [`PromptCacheOptions`](crate::chat::PromptCacheOptions)). Refusals and thoughts stay as they are.
+    /// Marks the end of a cached prompt prefix. Requires the cache mode `explicit`; see
+    /// [`PromptCacheOptions`](crate::chat::PromptCacheOptions). Refusal and reasoning parts are not changed.
     pub fn cache_breakpoint(mut self) -> Self {
-        let end = PromptCacheBreakpoint { mode: "explicit".to_owned(), ..PromptCacheBreakpoint::blank() };
+        let end = PromptCacheBreakpoint { mode: "explicit".to_owned(), ..PromptCacheBreakpoint::default_value() };
         match &mut self {
             Part::Text(part) => part.prompt_cache_breakpoint = Some(end),
             Part::ImageUrl(part) => part.prompt_cache_breakpoint = Some(end),
@@ -193,7 +218,7 @@ impl Part {
         self
     }
 
-    /// Sets how closely the model looks at an image; other parts stay as they are.
+    /// Sets the level of detail of an image; other parts are not changed.
     pub fn detail(mut self, detail: impl Into<ImageDetail>) -> Self {
         if let Part::ImageUrl(part) = &mut self {
             part.image_url.detail = Some(detail.into());

@@ -1,4 +1,4 @@
-//! Schemas out of Rust types, by schemars.
+//! Schemas of Rust types, by schemars.
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -7,15 +7,15 @@ use super::super::{ChatRequest, Function, JsonSchema, Tool};
 use super::strict_schema;
 
 impl JsonSchema {
-    /// The schema of a type, strict, under the type's name.
+    /// Derives a strict schema from a type, under the name of the type.
     ///
-    /// What strict mode does not know (maps, tuples) stays in it. Formats of numbers such as `uint32` are left out, since
-    /// servers refuse them. *Feature* `schemars`.
+    /// Types that strict mode does not support (maps, tuples) are kept. Number formats such as `uint32` are left out,
+    /// because servers refuse them. *Feature* `schemars`.
     pub fn of<T: schemars::JsonSchema>() -> Self {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
         let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
         drop_number_formats(&mut schema);
-        // Only a schema written by hand can refer to what is not there: the server will say so.
+        // Only a schema written by hand can have an unresolved reference: the server will report it.
         let (schema, strict) = match strict_schema(schema.clone()) {
             Ok(strict) => (strict, true),
             Err(_) => (schema, false),
@@ -25,11 +25,11 @@ impl JsonSchema {
 }
 
 impl ChatRequest {
-    /// Makes the answer follow the schema of a type, strictly; read it with
+    /// Makes the output follow the schema of a type strictly. Read it with
     /// [`ChatCompletion::parse`](super::super::ChatCompletion::parse).
     ///
-    /// Doc comments of the type and its fields become descriptions, which the model reads. A schema written by hand
-    /// needs no feature: see [`ResponseFormat::json_schema`](super::super::ResponseFormat::json_schema). *Feature* `schemars`.
+    /// Doc comments of the type and its fields become descriptions, which the model reads. For a schema written by
+    /// hand, see [`ResponseFormat::json_schema`](super::super::ResponseFormat::json_schema). *Feature* `schemars`.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
@@ -51,10 +51,10 @@ impl ChatRequest {
 }
 
 impl Tool {
-    /// A function whose arguments are a type of yours, strictly.
+    /// Creates a function tool whose arguments are a type of yours, strictly.
     ///
-    /// Doc comments of the type's fields become descriptions, which the model reads. `()` stands for no arguments. A
-    /// schema written by hand needs no feature: see [`Tool::with_schema`]. *Feature* `schemars`.
+    /// Doc comments of the fields become descriptions, which the model reads. `()` stands for no arguments. For a
+    /// schema written by hand, see [`Tool::with_schema`]. *Feature* `schemars`.
     ///
     /// ```
     /// use openai_compatible::chat::Tool;
@@ -80,7 +80,7 @@ impl Tool {
     }
 }
 
-/// The type's name as names of schemas may be.
+/// The name of the type, limited to the characters of schema names.
 fn name_of<T: schemars::JsonSchema>() -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     let name: String = T::schema_name().chars().take(64).map(allowed).collect();
