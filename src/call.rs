@@ -12,17 +12,20 @@ use sync_wrapper::SyncWrapper;
 
 use crate::error::{Error, Result};
 use crate::transport::decode::ApiResponse;
-use crate::transport::request::{Body, WireRequest, parse_header};
+use crate::transport::options::CallOptions;
+use crate::transport::request::{Body, WireRequest};
 use crate::transport::send::send;
 use crate::transport::settings::Settings;
 use crate::transport::trace::Trace;
-use crate::transport::{BodyMode, Options, PreparedCall, RawResponse};
+use crate::transport::{BodyMode, PreparedCall, RawResponse};
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 pub(crate) mod job;
 pub(crate) mod page;
 mod response;
 
-pub use self::response::{RateLimits, Response};
+pub use self::response::Response;
 
 /// A pending API call, sent when awaited.
 ///
@@ -80,8 +83,9 @@ impl<T> Call<T> {
         body_mode: BodyMode,
         decode: Decode<T>,
     ) -> Self {
-        let prepared = request
-            .map(|request| Box::new(PreparedCall { settings: settings.clone(), request, options: Options::default() }));
+        let prepared = request.map(|request| {
+            Box::new(PreparedCall { settings: settings.clone(), request, options: CallOptions::default() })
+        });
         Call { state: State::Pending(prepared, body_mode), decode }
     }
 
@@ -99,9 +103,9 @@ impl<T> Call<T> {
         Call { state, decode }
     }
 
-    /// The options of another call.
-    pub(crate) fn with_options(self, options: Options) -> Self {
-        self.set(|call| call.options = options)
+    /// Sets what the options set, and adds their headers and query.
+    pub fn options(self, options: CallOptions) -> Self {
+        self.set(|call| call.options.merge(options))
     }
 
     /// Limits each attempt: until the response is read, or until a stream or download starts. Overrides the client's
@@ -126,16 +130,8 @@ impl<T> Call<T> {
     }
 
     /// Sends a header. Replaces a default header of the same name, `authorization` included.
-    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        match parse_header(name.as_ref(), value.as_ref()) {
-            Ok((name, value)) => self.set(|call| drop(call.options.headers.insert(name, value))),
-            Err(error) => {
-                if let State::Pending(prepared @ Ok(_), _) = &mut self.state {
-                    *prepared = Err(error);
-                }
-                self
-            }
-        }
+    pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.options(CallOptions::new().header(name, value))
     }
 
     /// Adds a pair to the query of the URL.
@@ -180,7 +176,9 @@ impl<T> Call<T> {
         loop {
             match std::mem::replace(&mut self.state, State::Done) {
                 State::Pending(prepared, body_mode) => {
-                    self.state = State::Sent(SyncWrapper::new(send_traced(prepared?, body_mode)));
+                    let prepared = prepared?;
+                    prepared.options.check()?;
+                    self.state = State::Sent(SyncWrapper::new(send_traced(prepared, body_mode)));
                 }
                 State::Sent(mut response) => {
                     let polled = response.get_mut().as_mut().poll(context);

@@ -39,6 +39,8 @@ pub use self::builder::ClientBuilder;
 #[derive(Clone)]
 pub struct Client {
     pub(crate) settings: Arc<Settings>,
+    /// What the client was built from, for [`Client::with`].
+    builder: Arc<ClientBuilder>,
 }
 
 impl Client {
@@ -58,13 +60,29 @@ impl Client {
         ClientBuilder::from_env().build()
     }
 
-    /// The same server next to its API: the base URL without its version, never another origin.
-    pub(crate) fn at_server_root(&self) -> Self {
-        Client::new(Settings { base_url: self.settings.base_url.server_root(), ..Settings::clone(&self.settings) })
+    /// Creates a client with other settings that shares the connections of this one, its retry budget and its rate limiter:
+    /// for a tenant with its own key, a header of all calls, or another timeout.
+    ///
+    /// ```no_run
+    /// # fn main() -> openai_compatible::Result<()> {
+    /// # let client = openai_compatible::Client::from_env()?;
+    /// let tenant = client.with(|settings| settings.api_key("sk-tenant").header("x-tenant", "7").max_retries(5))?;
+    /// # let _ = tenant; Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The same as those of [`ClientBuilder::build`].
+    #[doc(alias = "with_options")]
+    pub fn with(&self, change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self> {
+        change(ClientBuilder::clone(&self.builder)).build_sharing(&self.settings)
     }
 
-    fn new(settings: Settings) -> Self {
-        Client { settings: Arc::new(settings) }
+    /// The same server next to its API: the base URL without its version, never another origin.
+    pub(crate) fn at_server_root(&self) -> Self {
+        let settings = Settings { base_url: self.settings.base_url.server_root(), ..Settings::clone(&self.settings) };
+        Client { settings: Arc::new(settings), builder: self.builder.clone() }
     }
 
     /// Returns the base URL, without its query.

@@ -25,7 +25,7 @@ mod helpers;
 
 pub use call::job::{Job, JobState};
 pub use call::page::{Deleted, ListRequest, Page, PageItem, SortOrder};
-pub use call::{Call, RateLimits, Response};
+pub use call::{Call, Response};
 pub use client::provider::{AuthScheme, Provider};
 pub use client::{Client, ClientBuilder};
 pub use error::{ApiError, Error, ErrorKind, Result};
@@ -33,12 +33,19 @@ pub use helpers::failover::{Failover, FailoverResponse, FailoverTarget};
 pub use helpers::health::{Health, HealthState};
 pub use helpers::{probe, testing, tokens};
 pub use reply::download::Download;
-pub use reply::stream::EventStream;
+pub use reply::stream::{EventStream, StreamTiming};
 pub use resources::*;
 pub use transport::file_source::FileSource;
 pub use transport::form::Form;
 pub use transport::http::{DefaultHttp, HttpError, HttpErrorKind, HttpService, RequestBody, ResponseBody};
+pub use transport::options::CallOptions;
+pub use transport::rate_limiter::RateLimiter;
+pub use transport::rate_limits::RateLimits;
 pub use wire::{Extra, Integer, SecretString, SharedString};
+
+#[cfg(feature = "blocking")]
+#[cfg_attr(docsrs, doc(cfg(feature = "blocking")))]
+pub use call::blocking;
 
 /// Server-sent events: bytes in, events out. The decoder of this crate's streams.
 pub mod sse {

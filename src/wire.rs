@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 
 pub(crate) mod array;
 pub(crate) mod base64;
+mod check;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod extra;
@@ -39,6 +40,7 @@ mod shared_string;
 pub(crate) mod union;
 
 pub(crate) use array::one_or_many;
+pub(crate) use check::mistakes;
 pub use extra::Extra;
 pub(crate) use input::{Input, InvalidInput, from_str};
 pub use integer::Integer;

@@ -69,7 +69,7 @@ fn base_urls_that_lead_nowhere_are_refused() {
         ("localhost:8080/v1", "http://"),
         ("localhost", "http://localhost:8080/v1"),
         ("ftp://host/v1", "http://"),
-        ("unix:/run/llm.sock", "http://"),
+        ("unix:run/llm.sock", "unix:///run/server.sock:/v1"),
         ("http://", "host"),
         ("http://host:99999/v1", "port"),
         ("http://user:password@host/v1", "user name or password"),

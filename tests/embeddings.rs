@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use openai_compatible::embeddings::{Embedding, EmbeddingInput, EmbeddingList, EmbeddingRequest, EncodingFormat};
-use openai_compatible::{Client, ErrorKind};
+use openai_compatible::{CallOptions, Client, ErrorKind};
 use serde_json::{Value, json};
 use support::{Reply, Server, fixture};
 use tokio::time::Instant;
@@ -369,6 +369,18 @@ async fn many_inputs_are_cut_into_requests_and_joined() {
     assert_eq!(list.into_vectors(), [[2.0], [2.0], [2.0], [2.0], [1.0]]);
 }
 
+#[tokio::test]
+async fn progress_is_reported_within_the_first_hundred() {
+    let answer = |inputs: usize| Reply::ok_json(&json!({"data": vec![json!({"embedding": [1.0]}); inputs]}));
+    let (server, client) = serving([answer(20)]).await;
+    let progress = Arc::new(Mutex::new(Vec::new()));
+    let seen = progress.clone();
+    let call = client.embeddings().create_all(EmbeddingRequest::new("m", texts(80)));
+    call.on_progress(move |done, all| seen.lock().unwrap().push((done, all))).await.unwrap();
+    assert_eq!(*progress.lock().unwrap(), [(20, 80), (40, 80), (60, 80), (80, 80)]);
+    assert_eq!(server.requests().len(), 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn vectors_keep_the_order_of_the_inputs_whichever_reply_comes_first() {
     let replies = [3, 1, 2].into_iter().enumerate().map(|(number, seconds)| {
@@ -453,7 +465,13 @@ async fn headers_and_query_reach_every_request() {
     let (server, client) = serving([Reply::ok_json(&vectors(1, 0))]).await;
 
     let request = EmbeddingRequest::new("m", texts(3));
-    client.embeddings().create_all(request).batch_size(1).header("x-tenant", "7").query("zone", "eu").await.unwrap();
+    client
+        .embeddings()
+        .create_all(request)
+        .batch_size(1)
+        .options(CallOptions::new().header("x-tenant", "7").query("zone", "eu"))
+        .await
+        .unwrap();
 
     assert_eq!(server.requests().len(), 3);
     for request in server.requests() {
@@ -472,7 +490,7 @@ async fn each_request_is_retried_and_limited_by_itself() {
     let started = Instant::now();
     let request = EmbeddingRequest::new("m", texts(2));
     let call = client.embeddings().create_all(request).batch_size(1).concurrency(1);
-    call.max_retries(2).timeout(Duration::from_secs(20)).await.unwrap();
+    call.options(CallOptions::new().max_retries(2).timeout(Duration::from_secs(20))).await.unwrap();
 
     assert_eq!(server.requests().len(), 5);
     assert!((20..25).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
@@ -519,7 +537,9 @@ async fn options_that_make_no_sense_are_refused_before_anything_is_sent() {
     let (server, client) = serving([Reply::status(200)]).await;
     let call = || client.embeddings().create_all(EmbeddingRequest::new("m", texts(2)));
 
-    for call in [call().batch_size(0), call().concurrency(0), call().header("x-a", "line\nbreak").max_retries(1)] {
+    for call in
+        [call().batch_size(0), call().concurrency(0), call().options(CallOptions::new().header("x-a", "line\nbreak"))]
+    {
         assert_eq!(call.await.unwrap_err().kind(), ErrorKind::Config);
     }
     assert!(server.requests().is_empty());

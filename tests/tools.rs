@@ -10,7 +10,7 @@ use std::time::Duration;
 use openai_compatible::chat::{
     ChatRequest, Json, Message, Permission, Tool, ToolCall, ToolChoice, ToolEvent, ToolOutcome, ToolSet,
 };
-use openai_compatible::{Client, ErrorKind};
+use openai_compatible::{CallOptions, Client, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use support::{Reply, Server};
@@ -449,7 +449,8 @@ async fn each_request_to_the_model_takes_the_options() {
     let body = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\n";
     let server =
         Server::start([calls([call("a", "weather", r#"{"city":"Oslo"}"#)]), says("Rain."), Reply::sse(body)]).await;
-    let run = || client(&server).chat().run_tools(ask(), &weather()).map_call(|call| call.header("x-tenant", "7"));
+    let run =
+        || client(&server).chat().run_tools(ask(), &weather()).options(CallOptions::new().header("x-tenant", "7"));
     run().await.unwrap();
     assert_eq!(run().stream().finish().await.unwrap().text(), "Hi");
     assert!(server.requests().iter().all(|request| request.header("x-tenant") == Some("7")));

@@ -80,8 +80,13 @@ struct Delta {
 /// True if a derived type reads the text.
 fn compare<Derived: Serialize + DeserializeOwned, Ours: Serialize + DeserializeOwned>(text: &str) {
     let Ok(derived) = serde_json::from_str::<Derived>(text) else { return };
-    let expected = without_defaults(serde_json::to_value(&derived).expect("a derived type is written"));
+    let written = serde_json::to_value(&derived).expect("a derived type is written");
     let value: Value = serde_json::from_str(text).expect("what a type reads is JSON");
+    // A derived struct also reads an array of its fields, which no server sends.
+    if !has_shape_of(&value, &written) {
+        return;
+    }
+    let expected = without_defaults(written);
     let read: [serde_json::Result<Ours>; 4] = [
         serde_json::from_str(text),
         serde_json::from_slice(text.as_bytes()),
@@ -94,6 +99,20 @@ fn compare<Derived: Serialize + DeserializeOwned, Ours: Serialize + DeserializeO
         assert_eq!(without_defaults(written), expected);
         let text = serde_json::to_string(&ours).expect("a type of this crate is written");
         assert_eq!(without_defaults(serde_json::from_str(&text).expect("what is written is JSON")), expected);
+    }
+}
+
+/// True if objects are read from objects.
+fn has_shape_of(text: &Value, written: &Value) -> bool {
+    match (text, written) {
+        (Value::Object(fields), Value::Object(written)) => {
+            fields.iter().all(|(name, field)| written.get(name).is_none_or(|written| has_shape_of(field, written)))
+        }
+        (Value::Array(elements), Value::Array(written)) => {
+            elements.iter().zip(written).all(|(element, written)| has_shape_of(element, written))
+        }
+        (_, Value::Object(_)) => false,
+        _ => true,
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Call;
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::options::CallOptions;
 use crate::transport::retry::MAX_RETRY_AFTER;
 
 /// Work that goes on at the server until it is finished, such as a background response.
@@ -52,13 +53,14 @@ pub trait JobState: Clone + Send + 'static {
     fn attach_to(self, error: Error) -> Error;
 }
 
-type Start<T> = Box<dyn FnOnce() -> BoxFuture<'static, Result<T>> + Send>;
+type Start<T> = Box<dyn FnOnce(CallOptions) -> BoxFuture<'static, Result<T>> + Send>;
 type Get<T> = Arc<dyn Fn(&str) -> Call<T> + Send + Sync>;
 type OnProgress<T> = Box<dyn FnMut(&T) + Send>;
 
 struct Plan<T> {
     origin: Origin<T>,
     get: Get<T>,
+    options: CallOptions,
     interval: Duration,
     max_interval: Duration,
     max_poll_failures: u32,
@@ -74,7 +76,7 @@ enum Origin<T> {
 impl<T: JobState> Job<T> {
     /// Work that is yet to be started.
     pub(crate) fn start(
-        start: impl FnOnce() -> BoxFuture<'static, Result<T>> + Send + 'static,
+        start: impl FnOnce(CallOptions) -> BoxFuture<'static, Result<T>> + Send + 'static,
         get: impl Fn(&str) -> Call<T> + Send + Sync + 'static,
     ) -> Self {
         Job::new(Origin::Start(SyncWrapper::new(Box::new(start))), Arc::new(get))
@@ -87,8 +89,16 @@ impl<T: JobState> Job<T> {
 
     fn new(origin: Origin<T>, get: Get<T>) -> Self {
         let (interval, max_interval) = T::POLL_INTERVAL;
-        let plan =
-            Plan { origin, get, interval, max_interval, max_poll_failures: 10, total_timeout: None, on_progress: None };
+        let plan = Plan {
+            origin,
+            get,
+            options: CallOptions::new(),
+            interval,
+            max_interval,
+            max_poll_failures: 10,
+            total_timeout: None,
+            on_progress: None,
+        };
         Job { plan: Some(plan), states: None }
     }
 
@@ -108,6 +118,11 @@ impl<T: JobState> Job<T> {
     /// Defaults to 10.
     pub fn max_poll_failures(self, polls: u32) -> Self {
         self.set(|plan| plan.max_poll_failures = polls)
+    }
+
+    /// Sets the options of each call: those that start the work, and each poll.
+    pub fn options(self, options: CallOptions) -> Self {
+        self.set(|plan| plan.options.merge(options))
     }
 
     /// Sets a function that is called with each state.
@@ -193,7 +208,7 @@ impl<T: JobState> Progress<T> {
     async fn step(&mut self) -> Result<T> {
         match self.origin.take() {
             Some(Origin::Start(start)) => {
-                let state = start.into_inner()().await?;
+                let state = start.into_inner()(self.plan.options.clone()).await?;
                 state.id().clone_into(&mut self.id);
                 return Ok(state);
             }
@@ -203,7 +218,7 @@ impl<T: JobState> Progress<T> {
         }
         let mut failures = 0;
         loop {
-            match (self.plan.get)(&self.id).await {
+            match (self.plan.get)(&self.id).options(self.plan.options.clone()).await {
                 Ok(state) => return Ok(state),
                 Err(error) if is_passing(&error) && failures < self.plan.max_poll_failures => {
                     failures += 1;

@@ -14,7 +14,9 @@ use super::provider::{AuthScheme, Provider};
 use crate::error::{Error, Result, Secrets};
 use crate::transport::credentials::{ApiKey, BoxError, KeyHeader, bad_key};
 use crate::transport::http::{HttpService, ReqwestService};
+use crate::transport::rate_limiter::{Pace, RateLimiter};
 use crate::transport::request::{BaseUrl, JSON, parse_header};
+use crate::transport::retry_budget::RetryBudget;
 use crate::transport::send::{RETRY_COUNT, default_headers};
 use crate::transport::settings::{Deployment, Settings};
 
@@ -40,6 +42,8 @@ pub struct ClientBuilder {
     total_timeout: Option<Duration>,
     idle_timeout: Duration,
     max_retries: u32,
+    retry_budget: Arc<RetryBudget>,
+    rate_limiter: Option<Arc<dyn Pace>>,
     max_response_size: usize,
     max_event_size: usize,
     base64_embeddings: Option<bool>,
@@ -63,6 +67,8 @@ impl Default for ClientBuilder {
             total_timeout: None,
             idle_timeout: Duration::from_secs(300),
             max_retries: 2,
+            retry_budget: Arc::new(RetryBudget::new(100)),
+            rate_limiter: None,
             max_response_size: 256 << 20,
             max_event_size: 64 << 20,
             base64_embeddings: None,
@@ -74,6 +80,8 @@ impl Default for ClientBuilder {
 impl ClientBuilder {
     /// Sets the base URL that paths are relative to, such as `http://localhost:8080/v1`, with or without a trailing
     /// slash. A query (`?api-version=…`) is sent with every request.
+    ///
+    /// `unix:///run/server.sock:/v1` connects to a Unix socket.
     #[doc(alias = "with_api_base")]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.preset = None;
@@ -250,6 +258,19 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets how many retries all calls together may take in a row, so that an outage is not multiplied: when they are used up,
+    /// errors are returned at once. Five successes earn another one. Defaults to 100; `u32::MAX` means no limit.
+    pub fn retry_budget(mut self, retries: u32) -> Self {
+        self.retry_budget = Arc::new(RetryBudget::new(retries));
+        self
+    }
+
+    /// Starts calls no faster than the server allows. No limiter by default.
+    pub fn rate_limiter(mut self, limiter: RateLimiter) -> Self {
+        self.rate_limiter = Some(Arc::new(limiter));
+        self
+    }
+
     /// Limits the size of a JSON response, in bytes. Defaults to 256 MiB. Downloads have no limit.
     pub fn max_response_size(mut self, bytes: usize) -> Self {
         self.max_response_size = bytes;
@@ -290,10 +311,26 @@ impl ClientBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the base URL, the key or a header is invalid, if a provider's key is
     /// missing, or if neither a base URL nor a key is set.
     pub fn build(self) -> Result<Client> {
+        self.build_on(None)
+    }
+
+    /// Builds a client on the connections of another one, unless it has its own service.
+    pub(super) fn build_sharing(self, client: &Settings) -> Result<Client> {
+        self.build_on(Some(client))
+    }
+
+    fn build_on(self, other: Option<&Settings>) -> Result<Client> {
         self.check()?;
+        let builder = Arc::new(self.clone());
         let base_url = self.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
         let is_default = base_url == DEFAULT_BASE_URL;
         let base_url = BaseUrl::parse(base_url)?;
+        // A socket has its own connections.
+        let shared = other.filter(|other| other.base_url.socket == base_url.socket).map(|other| other.service.clone());
+        let service = self
+            .service
+            .or(shared)
+            .unwrap_or_else(|| Arc::new(ReqwestService::new(self.connect_timeout, base_url.socket.clone())));
         let product = self.user_agent.map_or_else(|| PRODUCT.to_owned(), |own| format!("{own} {PRODUCT}"));
         let user_agent = HeaderValue::try_from(product)
             .map_err(|_| Error::config("user agent contains characters that are not allowed in an HTTP header"))?;
@@ -314,7 +351,7 @@ impl ClientBuilder {
         json_headers.entry(CONTENT_TYPE).or_insert(JSON);
         let query = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let secrets = Secrets::default().with_request(&headers, base_url.query().chain(query));
-        Ok(Client::new(Settings {
+        let settings = Arc::new(Settings {
             base_url,
             key: self.key,
             key_header: self.key_header,
@@ -327,11 +364,14 @@ impl ClientBuilder {
             total_timeout: self.total_timeout,
             idle_timeout: self.idle_timeout,
             max_retries: self.max_retries,
+            retry_budget: self.retry_budget,
+            rate_limiter: self.rate_limiter,
             max_response_size: self.max_response_size,
             max_event_size: self.max_event_size,
             base64_embeddings: self.base64_embeddings.unwrap_or(is_default),
-            service: self.service.unwrap_or_else(|| Arc::new(ReqwestService::new(self.connect_timeout))),
-        }))
+            service,
+        });
+        Ok(Client { settings, builder })
     }
 
     /// What is missing is found here, so that it can be set in any order, and in any way.

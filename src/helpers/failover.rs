@@ -13,6 +13,7 @@ use crate::chat::{ChatCompletion, ChatRequest, ChatStream};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::responses::{Response, ResponseRequest, ResponseStream};
+use crate::transport::options::CallOptions;
 use crate::transport::retry::{MAX_RETRY_AFTER, deadline};
 
 /// A server and the name of a model on it.
@@ -74,6 +75,7 @@ pub struct Failover {
     targets: Arc<[FailoverTarget]>,
     cooldowns: Arc<Mutex<Vec<Option<Instant>>>>,
     cooldown: Duration,
+    options: CallOptions,
 }
 
 impl Failover {
@@ -81,12 +83,18 @@ impl Failover {
     pub fn new(targets: impl IntoIterator<Item = FailoverTarget>) -> Self {
         let targets: Arc<[FailoverTarget]> = targets.into_iter().collect();
         let cooldowns = Arc::new(Mutex::new(vec![None; targets.len()]));
-        Failover { targets, cooldowns, cooldown: Duration::from_secs(30) }
+        Failover { targets, cooldowns, cooldown: Duration::from_secs(30), options: CallOptions::new() }
     }
 
     /// Sets how long a target is skipped after a failure. Defaults to 30 s.
     pub fn cooldown(mut self, cooldown: Duration) -> Self {
         self.cooldown = cooldown;
+        self
+    }
+
+    /// Sets the options of each call to a target.
+    pub fn options(mut self, options: CallOptions) -> Self {
+        self.options.merge(options);
         self
     }
 
@@ -130,7 +138,7 @@ impl Failover {
         let request = request.borrow();
         self.run(|target, is_last| {
             let call = target.client.responses().stream(response_for_target(request, target));
-            let call = without_retries(call, is_last);
+            let call = self.prepare(call, is_last);
             Box::pin(async move {
                 let mut stream = call.await?;
                 stream.begin().await?;
@@ -148,7 +156,7 @@ impl Failover {
     pub async fn stream(&self, request: impl Borrow<ChatRequest>) -> Result<FailoverResponse<ChatStream>> {
         let request = request.borrow();
         self.run(|target, is_last| {
-            let call = without_retries(target.client.chat().stream(for_target(request, target)), is_last);
+            let call = self.prepare(target.client.chat().stream(for_target(request, target)), is_last);
             Box::pin(async move {
                 let mut stream = call.await?;
                 // A server may report its failure in the first event.
@@ -179,7 +187,7 @@ impl Failover {
     ///
     /// The same as those of [`chat`](Self::chat).
     pub async fn call<T: 'static>(&self, make: impl Fn(&FailoverTarget) -> Call<T>) -> Result<FailoverResponse<T>> {
-        self.run(|target, is_last| Box::pin(without_retries(make(target), is_last))).await
+        self.run(|target, is_last| Box::pin(self.prepare(make(target), is_last))).await
     }
 
     async fn run<T>(
@@ -215,6 +223,12 @@ impl Failover {
         }))
     }
 
+    /// The last target is asked with the retries of its client or of the options, the others once.
+    fn prepare<T>(&self, call: Call<T>, is_last: bool) -> Call<T> {
+        let call = call.options(self.options.clone());
+        if is_last { call } else { call.max_retries(0) }
+    }
+
     /// The targets to try: those that are available, in their order; all of them if none is.
     fn candidates(&self) -> Vec<usize> {
         let now = Instant::now();
@@ -231,11 +245,6 @@ impl Failover {
             *slot = until;
         }
     }
-}
-
-/// The last target is asked with the retries of its client, the others once.
-fn without_retries<T>(call: Call<T>, is_last: bool) -> Call<T> {
-    if is_last { call } else { call.max_retries(0) }
 }
 
 fn for_target(request: &ChatRequest, target: &FailoverTarget) -> ChatRequest {

@@ -38,6 +38,9 @@ use http_body::Body as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+mod recorder;
+
+pub use self::recorder::Recorder;
 use crate::client::{Client, ClientBuilder};
 use crate::error::Result;
 use crate::transport::http::{HttpError, HttpErrorKind, HttpService, RequestBody, ResponseBody};

@@ -1,6 +1,6 @@
 //! Context budgets: counts the tokens of a conversation, and trims it.
 //!
-//! [`trim_to_budget`] accepts any way to count. With the feature `tokens`, `count` counts offline with the vocabularies
+//! [`TokenCounter`] lets the server count, which is exact for every model. [`trim_to_budget`] accepts any way to count. With the feature `tokens`, `count` counts offline with the vocabularies
 //! of OpenAI's models; for other models it is an estimate within some ten percent.
 //!
 //! ```
@@ -26,9 +26,11 @@ use crate::chat::Message;
 
 #[cfg(feature = "tokens")]
 mod count;
+mod counter;
 
 #[cfg(feature = "tokens")]
 pub use count::{count, count_text};
+pub use counter::TokenCounter;
 
 /// Removes messages from a conversation until it fits the budget, oldest first. Returns the number of tokens left.
 ///
@@ -40,35 +42,94 @@ pub use count::{count, count_text};
 ///
 /// `count` is called about ten times at most, with a whole conversation each time.
 pub fn trim_to_budget(messages: &mut Vec<Message>, budget: usize, count: impl Fn(&[Message]) -> usize) -> usize {
-    let all = count(messages);
-    if all <= budget {
-        return all;
+    let mut search = TrimSearch::new(messages, budget);
+    while let Some(candidate) = search.candidate(messages) {
+        search.record(count(&candidate), candidate);
     }
-    let groups = groups(messages);
-    let mut order: Vec<usize> = groups.iter().copied().flatten().collect();
-    order.sort_unstable();
-    order.dedup();
-    let without = |oldest: usize| -> Vec<Message> {
-        let removed = order.get(..oldest).unwrap_or(&order);
+    search.finish(messages)
+}
+
+/// The search for the fewest groups whose removal suffices: candidates out, counts in.
+struct TrimSearch {
+    budget: usize,
+    groups: Vec<Option<usize>>,
+    /// The groups that may be removed, oldest first.
+    order: Vec<usize>,
+    state: TrimState,
+    /// The best candidate, and what it was counted.
+    best: Option<(Vec<Message>, usize)>,
+}
+
+#[derive(Clone, Copy)]
+enum TrimState {
+    /// The whole conversation is counted first.
+    All,
+    /// Then what is left without all groups: if even that is too much, no search helps.
+    Least,
+    /// Removing `enough` groups suffices, and `too_few` do not.
+    Between {
+        enough: usize,
+        too_few: usize,
+    },
+    Over,
+}
+
+impl TrimSearch {
+    fn new(messages: &[Message], budget: usize) -> Self {
+        let groups = groups(messages);
+        let mut order: Vec<usize> = groups.iter().copied().flatten().collect();
+        order.sort_unstable();
+        order.dedup();
+        TrimSearch { budget, groups, order, state: TrimState::All, best: None }
+    }
+
+    /// The next conversation to count.
+    fn candidate(&self, messages: &[Message]) -> Option<Vec<Message>> {
+        let oldest = match self.state {
+            TrimState::All => 0,
+            TrimState::Least => self.order.len(),
+            TrimState::Between { enough, too_few } => middle(enough, too_few),
+            TrimState::Over => return None,
+        };
+        let removed = self.order.get(..oldest).unwrap_or(&self.order);
         let is_kept = |group: &Option<usize>| group.is_none_or(|group| !removed.contains(&group));
-        messages.iter().zip(&groups).filter(|(_, group)| is_kept(group)).map(|(message, _)| message.clone()).collect()
-    };
-    // The fewest groups that suffice; all of them if even that does not.
-    let (mut enough, mut too_few) = (order.len(), 0);
-    let mut kept = without(enough);
-    let mut left = count(&kept);
-    while left <= budget && enough - too_few > 1 {
-        let middle = too_few + (enough - too_few) / 2;
-        let candidate = without(middle);
-        let counted = count(&candidate);
-        if counted <= budget {
-            (enough, kept, left) = (middle, candidate, counted);
-        } else {
-            too_few = middle;
-        }
+        let all = messages.iter().zip(&self.groups);
+        Some(all.filter(|(_, group)| is_kept(group)).map(|(message, _)| message.clone()).collect())
     }
-    *messages = kept;
-    left
+
+    fn record(&mut self, counted: usize, candidate: Vec<Message>) {
+        let is_enough = counted <= self.budget;
+        let (enough, too_few) = match self.state {
+            TrimState::All if is_enough => (0, 0),
+            TrimState::All => {
+                self.state = TrimState::Least;
+                self.best = Some((candidate, counted));
+                return;
+            }
+            TrimState::Least if is_enough => (self.order.len(), 0),
+            TrimState::Least => (0, 0),
+            TrimState::Between { enough, too_few } if is_enough => (middle(enough, too_few), too_few),
+            TrimState::Between { enough, too_few } => (enough, middle(enough, too_few)),
+            TrimState::Over => return,
+        };
+        if is_enough || matches!(self.state, TrimState::Least) {
+            self.best = Some((candidate, counted));
+        }
+        self.state = match enough.saturating_sub(too_few) > 1 {
+            true => TrimState::Between { enough, too_few },
+            false => TrimState::Over,
+        };
+    }
+
+    fn finish(self, messages: &mut Vec<Message>) -> usize {
+        let (best, counted) = self.best.unwrap_or_default();
+        *messages = best;
+        counted
+    }
+}
+
+fn middle(enough: usize, too_few: usize) -> usize {
+    too_few + enough.saturating_sub(too_few) / 2
 }
 
 /// The group of each message, numbered from the oldest; `None` for those that stay.

@@ -13,6 +13,21 @@ macro_rules! setters {
                 self.extra.insert(name, value);
                 self
             }
+
+            /// Looks for mistakes in a request that a person has written, such as in a configuration file: required fields
+            /// that are empty, values of another type, and names that are nearly those of a field. Reading a request accepts
+            /// all of these, and sends them.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::Config`](crate::ErrorKind::Config) with all mistakes and their places.
+            pub fn check(&self) -> $crate::error::Result<()> {
+                let mistakes = $crate::wire::mistakes(self);
+                match mistakes.is_empty() {
+                    true => Ok(()),
+                    false => Err($crate::error::Error::config(mistakes.join("; "))),
+                }
+            }
         }
 
         impl Default for $request {

@@ -5,10 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::HeaderMap;
-
 use self::decode::BufferedResponse;
 use self::http::ResponseBody;
+use self::options::CallOptions;
 use self::request::WireRequest;
 use self::settings::Settings;
 use self::trace::Trace;
@@ -18,8 +17,12 @@ pub(crate) mod decode;
 pub(crate) mod file_source;
 pub(crate) mod form;
 pub(crate) mod http;
+pub(crate) mod options;
+pub(crate) mod rate_limiter;
+pub(crate) mod rate_limits;
 pub(crate) mod request;
 pub(crate) mod retry;
+pub(crate) mod retry_budget;
 pub(crate) mod send;
 pub(crate) mod settings;
 pub(crate) mod sse;
@@ -30,18 +33,7 @@ pub(crate) mod trace;
 pub(crate) struct PreparedCall {
     pub(crate) settings: Arc<Settings>,
     pub(crate) request: WireRequest,
-    pub(crate) options: Options,
-}
-
-/// What one call changes about the client's settings, and what it adds.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Options {
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) total_timeout: Option<Duration>,
-    pub(crate) idle_timeout: Option<Duration>,
-    pub(crate) max_retries: Option<u32>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) query: Vec<(String, String)>,
+    pub(crate) options: CallOptions,
 }
 
 /// How much of a response the pipeline reads itself.

@@ -94,6 +94,14 @@ impl Body {
         }
     }
 
+    /// The length of a JSON body, in bytes.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Body::Json(json) => json.len(),
+            Body::Empty | Body::Form(_) => 0,
+        }
+    }
+
     /// The body and its content type.
     pub(crate) async fn build(&self) -> Result<(RequestBody, Option<HeaderValue>)> {
         Ok(match self {
@@ -205,11 +213,26 @@ pub(crate) struct BaseUrl {
     text: String,
     query: Vec<(String, String)>,
     pub(crate) origin: url::Origin,
+    /// The Unix socket to connect to.
+    pub(crate) socket: Option<Arc<std::path::Path>>,
 }
 
 impl BaseUrl {
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let bad = |why: &str| Error::config(format!("invalid base URL: {why}"));
+        if let Some(address) = text.trim().strip_prefix("unix:") {
+            // As in Docker's and nginx's addresses, the path of the URL follows a colon.
+            let address = address.strip_prefix("//").unwrap_or(address);
+            let (socket, path) = address.split_once(":/").unwrap_or((address, ""));
+            if !socket.starts_with('/') {
+                return Err(bad("expected something like `unix:///run/server.sock:/v1`"));
+            }
+            if !cfg!(unix) {
+                return Err(bad("this system has no Unix sockets"));
+            }
+            let url = BaseUrl::parse(&format!("http://localhost/{path}"))?;
+            return Ok(BaseUrl { socket: Some(Arc::from(std::path::Path::new(socket))), ..url });
+        }
         let no_scheme = || bad("must start with `http://` or `https://`, for example `http://localhost:8080/v1`");
         let mut url = Url::parse(text.trim()).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase => no_scheme(),
@@ -239,7 +262,7 @@ impl BaseUrl {
         let query = url.query_pairs().into_owned().collect();
         url.set_query(None);
         url.set_fragment(None);
-        Ok(BaseUrl { text: url.as_str().trim_end_matches('/').to_owned(), query, origin: url.origin() })
+        Ok(BaseUrl { text: url.as_str().trim_end_matches('/').to_owned(), query, origin: url.origin(), socket: None })
     }
 
     /// Returns the URL of a path, with the queries of the base URL, the client and the call.
@@ -259,6 +282,14 @@ impl BaseUrl {
 
     pub(crate) fn query(&self) -> impl Iterator<Item = (&str, &str)> {
         self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// What is connected to, for errors: the origin, or the socket.
+    pub(crate) fn place(&self) -> String {
+        match &self.socket {
+            Some(socket) => format!("unix://{}", socket.display()),
+            None => self.origin.ascii_serialization(),
+        }
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -11,11 +11,13 @@ use url::Url;
 
 use super::decode::{BufferedResponse, status_error};
 use super::http::ResponseBody;
+use super::options::CallOptions;
+use super::rate_limiter::Permit;
 use super::request::{Body, WireRequest};
 use super::retry::{AttemptFailure, RetryDecision, deadline, decide};
 use super::settings::Settings;
 use super::trace;
-use super::{BodyMode, Options, PreparedCall, RawResponse};
+use super::{BodyMode, PreparedCall, RawResponse};
 use crate::error::{Error, ErrorKind, Result, Secrets};
 
 /// A failed attempt: its error, and what the retry policy needs to know.
@@ -77,8 +79,20 @@ pub(crate) async fn send(call: &PreparedCall, body_mode: BodyMode) -> Result<Raw
         secrets: settings.secrets.with_request(&options.headers, query),
     };
     loop {
-        let failure = match attempt.run().await {
+        let permit = attempt.wait_for_limits().await?;
+        let ran = attempt.run().await;
+        if let Some(permit) = permit {
+            match &ran {
+                Ok(response) => permit.finish(response.buffered.status, &response.buffered.headers, None),
+                Err(Failure { error_status: Some((status, headers)), error, .. }) => {
+                    permit.finish(*status, headers, error.retry_after())
+                }
+                Err(_) => {}
+            }
+        }
+        let failure = match ran {
             Ok(mut response) => {
+                settings.retry_budget.earn(attempt.retries);
                 response.attempts = attempt.retries + 1;
                 response.elapsed = started.elapsed();
                 trace::record_attempt(response.attempts, Ok(response.buffered.status));
@@ -86,7 +100,10 @@ pub(crate) async fn send(call: &PreparedCall, body_mode: BodyMode) -> Result<Raw
             }
             Err(failure) => failure,
         };
-        let verdict = attempt.decide(failure.outcome(), fastrand::f64());
+        let mut verdict = attempt.decide(failure.outcome(), fastrand::f64());
+        if matches!(verdict, RetryDecision::Retry(_)) && !settings.retry_budget.take() {
+            verdict = RetryDecision::Stop;
+        }
         trace::record_attempt(attempt.retries + 1, Err((&failure.error, verdict)));
         match verdict {
             RetryDecision::Retry(wait) => sleep(wait).await,
@@ -100,7 +117,7 @@ pub(crate) async fn send(call: &PreparedCall, body_mode: BodyMode) -> Result<Raw
 struct Attempt<'call> {
     settings: &'call Settings,
     request: &'call WireRequest,
-    options: &'call Options,
+    options: &'call CallOptions,
     body_mode: BodyMode,
     /// The number of attempts before this one.
     retries: u32,
@@ -116,6 +133,19 @@ impl Attempt<'_> {
         match (decide(outcome, self.retries, self.max_retries, jitter), self.total) {
             (RetryDecision::Retry(wait), Some((end, _))) if deadline(wait) >= end => RetryDecision::Stop,
             (verdict, _) => verdict,
+        }
+    }
+
+    /// Waits until the limiter lets the attempt start, within the total timeout.
+    async fn wait_for_limits(&self) -> Result<Option<Permit>> {
+        let Some(limiter) = &self.settings.rate_limiter else { return Ok(None) };
+        let permit = limiter.start(self.request.body.length());
+        match self.total {
+            None => Ok(Some(permit.await)),
+            Some((end, total)) => timeout_at(end, permit).await.map(Some).map_err(|_| {
+                let message = format!("not started within the total timeout of {total:?}, because of the rate limits");
+                Error::new(ErrorKind::Timeout, message)
+            }),
         }
     }
 
@@ -242,7 +272,7 @@ impl Attempt<'_> {
     /// Names the server that was not reached. Not the whole URL: its query may contain a key.
     fn with_origin_context(&self, error: Error) -> Error {
         match error.kind() {
-            ErrorKind::Connect => error.with_context(self.settings.base_url.origin.ascii_serialization()),
+            ErrorKind::Connect => error.with_context(self.settings.base_url.place()),
             _ => error,
         }
     }

@@ -8,7 +8,9 @@ use http::{HeaderMap, Method};
 
 use super::credentials::{ApiKey, KeyHeader, bad_key};
 use super::http::HttpService;
+use super::rate_limiter::Pace;
 use super::request::{BaseUrl, Body, WireRequest};
+use super::retry_budget::RetryBudget;
 use crate::error::{Error, Result, Secrets};
 
 /// What the calls of a client share. A client is a handle to it.
@@ -28,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) total_timeout: Option<Duration>,
     pub(crate) idle_timeout: Duration,
     pub(crate) max_retries: u32,
+    pub(crate) retry_budget: Arc<RetryBudget>,
+    pub(crate) rate_limiter: Option<Arc<dyn Pace>>,
     pub(crate) max_response_size: usize,
     pub(crate) max_event_size: usize,
     pub(crate) base64_embeddings: bool,

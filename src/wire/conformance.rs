@@ -171,7 +171,7 @@ impl Serialize for Erased {
 impl<'de> Deserialize<'de> for Erased {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut place = MAKE.get().unwrap()();
-        wire_serde::deserialize_into(&mut *place, deserializer)?;
+        wire_serde::deserialize_into(&mut *place, "", deserializer)?;
         Ok(Erased(place))
     }
 }

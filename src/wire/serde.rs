@@ -3,22 +3,29 @@
 use serde::de::{Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
+use super::check::kind;
 use super::{ReadOutcome, Wire, input};
 
 /// `Deserialize` of a wire type. At the root, a mismatch is an error.
 pub(crate) fn deserialize<'de, T: Wire, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let mut place = T::default_value();
-    deserialize_into(&mut place, deserializer)?;
+    deserialize_into(&mut place, std::any::type_name::<T>(), deserializer)?;
     Ok(place)
 }
 
 pub(super) fn deserialize_into<'de, D: Deserializer<'de>>(
     place: &mut dyn Wire,
+    name: &str,
     deserializer: D,
 ) -> Result<(), D::Error> {
     match input::read(place, deserializer)? {
         ReadOutcome::Matched | ReadOutcome::Partial(_) => Ok(()),
-        ReadOutcome::Mismatched(_) => Err(D::Error::custom("JSON does not match the expected type")),
+        ReadOutcome::Mismatched(found) => {
+            // `Page<Model>`, without the modules.
+            let name: String =
+                name.split_inclusive(['<', ' ', ',']).filter_map(|part| part.rsplit("::").next()).collect();
+            Err(D::Error::custom(format_args!("{} does not match `{name}`", kind(&found))))
+        }
     }
 }
 

@@ -18,6 +18,8 @@ use crate::wire::ReadOutcome;
 pub(super) struct DecodeEvent<T> {
     pub(super) event: fn(&mut EventReader, &Event) -> Decoded<T>,
     pub(super) body: fn(&mut EventReader, &BufferedResponse) -> Decoded<T>,
+    /// An item at the end, once.
+    pub(super) last: fn(&mut EventReader) -> Option<T>,
 }
 
 /// An event after decoding.
@@ -55,13 +57,24 @@ where
     if is_read && !reader.head.read_rest(&event.data, &mut item) {
         (item, is_read) = (T::default_value(), false);
     }
-    match disposition(reader, event, &mut item, is_read) {
+    let disposition = disposition(reader, event, &mut item, is_read);
+    if let (Disposition::Item | Disposition::ItemThenError(_), Some(map)) = (&disposition, &mut reader.map_item) {
+        map(&mut item, false);
+    }
+    match disposition {
         Disposition::Item => Decoded::Item(item),
         Disposition::ItemThenError(error) => Decoded::ItemThenError(item, error),
         Disposition::Error(error) => Decoded::Error(error),
         Disposition::Skip => Decoded::Skip,
         Disposition::Ping => Decoded::Ping,
     }
+}
+
+/// The item at the end of a stream whose items are changed.
+pub(super) fn last_item<T: StreamItem + Any>(reader: &mut EventReader) -> Option<T> {
+    let mut map = reader.map_item.take()?;
+    let mut item = T::default_value();
+    map(&mut item, true).then_some(item)
 }
 
 /// Reads an event, unless it has been read, and decides what it is.
@@ -84,6 +97,9 @@ fn disposition(reader: &mut EventReader, event: &Event, item: &mut dyn StreamIte
         if is_named(event) {
             return Disposition::Skip;
         }
+    }
+    if !reader.clock.has_output() && item.has_output() {
+        reader.clock.record_output();
     }
     Disposition::Item
 }
@@ -120,10 +136,14 @@ fn unreadable(reader: &EventReader, event: &Event, text: &str, error: Option<ser
     Some(reader.error(ErrorKind::Decode, format!("event {}: {what}", reader.events)).with_body(&event.data))
 }
 
-pub(super) fn decode_body<T: StreamItem>(reader: &mut EventReader, whole: &BufferedResponse) -> Decoded<T> {
+pub(super) fn decode_body<T: StreamItem + Any>(reader: &mut EventReader, whole: &BufferedResponse) -> Decoded<T> {
     match T::from_whole(whole) {
-        Some(Ok(item)) => {
+        Some(Ok(mut item)) => {
+            if let Some(map) = &mut reader.map_item {
+                map(&mut item, false);
+            }
             item.track(&mut reader.choices);
+            reader.clock.record_output();
             Decoded::Item(item)
         }
         Some(Err(error)) => Decoded::Error(error),
@@ -142,7 +162,10 @@ pub(super) fn decode_any<T: DeserializeOwned>(reader: &mut EventReader, event: &
         }
     }
     match reader.decode(&text) {
-        Ok(item) => Decoded::Item(item),
+        Ok(item) => {
+            reader.clock.record_output();
+            Decoded::Item(item)
+        }
         Err(error) => unreadable(reader, event, &text, Some(error)).map_or(Decoded::Skip, Decoded::Error),
     }
 }

@@ -18,6 +18,11 @@ pub(crate) trait StreamItem: Wire {
 
     fn extra(&self) -> &Extra;
 
+    /// True if the item contains a part of what was asked for, and not only that it is coming.
+    fn has_output(&self) -> bool {
+        true
+    }
+
     /// Records which choices have started and which have finished.
     fn track(&self, choices: &mut ChoiceTracker);
 

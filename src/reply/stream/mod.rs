@@ -20,10 +20,13 @@ mod head;
 mod item;
 mod reader;
 mod surrogates;
+mod timing;
 
-use self::decode::{DecodeEvent, Decoded, decode_any, decode_any_body, decode_body, decode_item};
+use self::decode::{DecodeEvent, Decoded, decode_any, decode_any_body, decode_body, decode_item, last_item};
 pub(crate) use self::item::{ChoiceTracker, StreamItem, decode_whole, is_error};
+use self::reader::MapItem;
 use self::reader::{EventReader, Received, StreamEnd};
+pub use self::timing::StreamTiming;
 
 /// A stream of server-sent events, decoded into `T`.
 ///
@@ -58,6 +61,26 @@ impl<T> EventStream<T> {
         std::future::poll_fn(|context| self.poll_item(context)).await
     }
 
+    /// Returns how long the stream took to its first output and until now.
+    #[doc(alias = "time to first token")]
+    #[doc(alias = "ttft")]
+    pub fn timing(&self) -> StreamTiming {
+        self.reader.clock.timing()
+    }
+
+    /// Goes on with the clock of the stream that this one continues.
+    pub(crate) fn continue_timing(&mut self, of: &Self) {
+        self.reader.clock = of.reader.clock;
+        self.reader.clock.resume();
+    }
+
+    /// Changes items before they are returned. The function is also asked for an item at the end, and returns `true` if there is
+    /// one.
+    pub(crate) fn map_items(mut self, map: MapItem) -> Self {
+        self.reader.map_item = Some(map);
+        self
+    }
+
     /// The number of attempts that opening the stream took.
     pub(crate) fn attempts(&self) -> u32 {
         self.reader.attempts
@@ -78,6 +101,9 @@ impl<T> EventStream<T> {
             }
             let step = match ready!(self.reader.poll(context)) {
                 None => {
+                    if let Some(last) = (self.decode.last)(&mut self.reader) {
+                        return Poll::Ready(Ok(Some(last)));
+                    }
                     self.reader.trace.finish();
                     return Poll::Ready(Ok(None));
                 }
@@ -102,6 +128,10 @@ impl<T> EventStream<T> {
                 Decoded::Skip | Decoded::Ping => {}
             }
         };
+        if let Some(last) = (self.decode.last)(&mut self.reader) {
+            self.reader.failed = Some(error);
+            return Poll::Ready(Ok(Some(last)));
+        }
         Poll::Ready(Err(self.reader.fail(error)))
     }
 }
@@ -151,12 +181,12 @@ fn open_with<T>(response: &mut RawResponse, end: StreamEnd) -> Result<EventStrea
 where
     T: StreamItem + Clone + Any + Send + Sync,
 {
-    let decode = DecodeEvent { event: decode_item::<T>, body: decode_body::<T> };
+    let decode = DecodeEvent { event: decode_item::<T>, body: decode_body::<T>, last: last_item::<T> };
     Ok(EventStream { reader: Box::new(EventReader::new(response, end)), decode, unread: None })
 }
 
 /// Opens a stream of the caller's items.
 pub(crate) fn open_any<T: DeserializeOwned>(response: &mut RawResponse) -> Result<EventStream<T>> {
-    let decode = DecodeEvent { event: decode_any::<T>, body: decode_any_body::<T> };
+    let decode = DecodeEvent { event: decode_any::<T>, body: decode_any_body::<T>, last: |_| None };
     Ok(EventStream { reader: Box::new(EventReader::new(response, StreamEnd::Input)), decode, unread: None })
 }

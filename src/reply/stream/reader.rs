@@ -1,5 +1,6 @@
 //! The way from the bytes of a body to events: end markers, the idle timeout, and bodies sent instead of events.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, Sleep};
 use super::head::Head;
 use super::item::{ChoiceTracker, StreamItem};
 use super::surrogates::SurrogateJoiner;
+use super::timing::StreamClock;
 use crate::error::{ApiError, Error, ErrorKind, Result};
 use crate::transport::RawResponse;
 use crate::transport::decode::{BufferedResponse, compressed, compression};
@@ -48,8 +50,13 @@ pub(super) struct EventReader {
     has_arrived: bool,
     timer: Option<Pin<Box<Sleep>>>,
     max_size: usize,
+    pub(super) clock: StreamClock,
+    pub(super) map_item: Option<MapItem>,
     pub(super) trace: Trace,
 }
+
+/// What changes items before they are returned; with `true`, it is asked for one more.
+pub(crate) type MapItem = Box<dyn FnMut(&mut dyn Any, bool) -> bool + Send + Sync>;
 
 /// What ends a stream, apart from all of its choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +121,8 @@ impl EventReader {
             has_arrived: false,
             timer: None,
             max_size: response.max_event_size,
+            clock: StreamClock::since(response.elapsed),
+            map_item: None,
             trace: std::mem::take(&mut response.trace),
         }
     }
@@ -131,6 +140,7 @@ impl EventReader {
     }
 
     fn close(&mut self) {
+        self.clock.record_end();
         self.body = None;
         self.timer = None;
     }

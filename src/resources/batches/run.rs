@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Batch, BatchInput, BatchRequest, BatchStatus, Batches};
 use crate::call::job::{Job, JobState};
 use crate::error::{ApiError, Error, ErrorKind, Result};
+use crate::transport::options::CallOptions;
 
 impl Batches {
     /// Runs a batch to completion: uploads the input (`POST /files`), creates the batch (`POST /batches`) and polls
@@ -26,7 +27,7 @@ impl Batches {
     #[doc(alias = "create_and_poll")]
     pub fn run(&self, input: BatchInput) -> Job<Batch> {
         let (batches, get) = (self.clone(), self.clone());
-        Job::start(move || Box::pin(batches.submit(input)), move |id| get.get(id))
+        Job::start(move |options| Box::pin(batches.submit_with(input, options)), move |id| get.get(id))
     }
 
     /// Uploads the input and creates the batch without waiting for it to finish.
@@ -39,16 +40,17 @@ impl Batches {
     /// # }
     /// ```
     pub fn submit(&self, input: BatchInput) -> impl Future<Output = Result<Batch>> + Send + use<> {
-        let batches = self.clone();
-        async move {
-            let (source, purpose, request) = input.into_parts()?;
-            let file = batches.client.files().upload(source, purpose).await?;
-            let request = BatchRequest { input_file_id: file.id, ..request };
-            batches.create(&request).await.map_err(|error| {
-                let file = &request.input_file_id;
-                error.with_context(format!("input file `{file}` was uploaded, but creating the batch failed"))
-            })
-        }
+        self.clone().submit_with(input, CallOptions::new())
+    }
+
+    async fn submit_with(self, input: BatchInput, options: CallOptions) -> Result<Batch> {
+        let (source, purpose, request) = input.into_parts()?;
+        let file = self.client.files().upload(source, purpose).options(options.clone()).await?;
+        let request = BatchRequest { input_file_id: file.id, ..request };
+        self.create(&request).options(options).await.map_err(|error| {
+            let file = &request.input_file_id;
+            error.with_context(format!("input file `{file}` was uploaded, but creating the batch failed"))
+        })
     }
 
     /// Waits for an existing batch, for example after a restart: polls `GET /batches/{id}` until it finishes.

@@ -10,7 +10,7 @@ use super::message::{Annotation, Content, Role, reasoning};
 use super::reply::{ChatCompletion, FinishReason, Logprobs, Moderation, ServiceTier, Usage, choice_error};
 use super::tool::CustomCall;
 use crate::error::{ApiError, Result, is_failure};
-use crate::reply::stream::{ChoiceTracker, EventStream, StreamItem, decode_whole, is_error};
+use crate::reply::stream::{ChoiceTracker, EventStream, StreamItem, StreamTiming, decode_whole, is_error};
 use crate::transport::RawResponse;
 use crate::transport::decode::BufferedResponse;
 use crate::wire::{Extra, SharedString};
@@ -185,6 +185,20 @@ impl EventStream<ChatChunk> {
     ///
     /// The same as those of the stream. [`Error::completion`](crate::Error::completion) returns what was received before.
     pub async fn collect(mut self) -> Result<ChatCompletion> {
+        self.read_to_end().await
+    }
+
+    /// Reads the stream to its end and returns the completion and how long it took.
+    ///
+    /// # Errors
+    ///
+    /// The same as those of [`collect`](Self::collect).
+    pub async fn collect_with_timing(mut self) -> Result<(ChatCompletion, StreamTiming)> {
+        let completion = self.read_to_end().await?;
+        Ok((completion, self.timing()))
+    }
+
+    async fn read_to_end(&mut self) -> Result<ChatCompletion> {
         let mut accumulator = Accumulator::new();
         loop {
             match self.try_next().await {
@@ -208,6 +222,19 @@ impl StreamItem for ChatChunk {
 
     fn extra(&self) -> &Extra {
         &self.extra
+    }
+
+    fn has_output(&self) -> bool {
+        self.choices.iter().any(|choice| {
+            let delta = &choice.delta;
+            let has_text = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+            delta.content.as_ref().is_some_and(|content| !content.text().is_empty())
+                || [&delta.refusal, &delta.reasoning_content, &delta.reasoning].into_iter().any(has_text)
+                || !delta.tool_calls.is_empty()
+                || delta.function_call.is_some()
+                || delta.audio.is_some()
+                || !delta.extra.is_empty()
+        })
     }
 
     fn open(response: &mut RawResponse) -> Result<EventStream<Self>> {

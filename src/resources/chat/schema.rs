@@ -24,18 +24,18 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{AssistantMessage, ChatCompletion, Content, FinishReason, Part};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::decode::describe;
-use crate::wire::with_repair;
 
 #[cfg(feature = "schemars")]
 mod derived;
+mod text;
+
+use self::text::WRAPPER_FIELD;
+pub(crate) use self::text::read_json;
 
 impl ChatCompletion {
     /// Parses the content of the first choice, for requests with a JSON schema or in JSON mode.
@@ -93,41 +93,6 @@ fn is_refusal(message: &AssistantMessage) -> bool {
         _ => false,
     };
     in_parts || message.refusal.as_ref().is_some_and(|refusal| !refusal.is_empty())
-}
-
-/// Parses JSON written by a model. The error says what does not match, without the content.
-pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let text = without_fence(text);
-    if let Some(Ok(value)) = unwrapped(text).map(|inner| serde_json::from_str(inner.get())) {
-        return Ok(value);
-    }
-    // Models write line breaks into strings, and numbers that are none.
-    with_repair(text, |text| serde_json::from_str(text))
-        // A unit struct has no fields and reads from `null` only.
-        .or_else(|error| if text == "{}" { serde_json::from_str("null").map_err(|_| error) } else { Err(error) })
-        .map_err(|error| describe(&error, Some(text)).into_owned())
-}
-
-/// Returns the text inside a Markdown code fence that spans the whole text.
-fn without_fence(text: &str) -> &str {
-    let text = text.trim();
-    let inner = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
-    let inner = inner.map(|rest| rest.strip_prefix("json").unwrap_or(rest).trim());
-    inner.filter(|inner| !inner.is_empty()).unwrap_or(text)
-}
-
-/// Returns the only field of the object that wraps a value.
-const WRAPPER_FIELD: &str = "root_value";
-
-fn unwrapped(text: &str) -> Option<&RawValue> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Wrapper<'a> {
-        #[serde(borrow)]
-        root_value: &'a RawValue,
-    }
-    let is_short_of_it = !text.get(..64).unwrap_or(text).contains(WRAPPER_FIELD);
-    if is_short_of_it { None } else { serde_json::from_str::<Wrapper<'_>>(text).ok().map(|wrapper| wrapper.root_value) }
 }
 
 /// How many times a definition is copied to where it is used; further uses are references.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -12,9 +11,8 @@ use crate::call::Call;
 use crate::chat::Usage;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::decode::ApiResponse;
-use crate::transport::request::{check_model, parse_header};
-use crate::transport::{Options, PreparedCall};
+use crate::transport::options::CallOptions;
+use crate::transport::request::check_model;
 use crate::wire::Wire;
 
 /// A call that embeds any number of inputs, created by [`Embeddings::create_all`](super::Embeddings::create_all) and
@@ -28,8 +26,8 @@ use crate::wire::Wire;
 pub struct CreateAll {
     client: Client,
     request: EmbeddingRequest,
-    options: Result<Options>,
-    batch_size: usize,
+    options: CallOptions,
+    batch_size: Option<usize>,
     concurrency: usize,
     on_progress: Option<OnProgress>,
 }
@@ -41,17 +39,17 @@ impl CreateAll {
         CreateAll {
             client: client.clone(),
             request,
-            options: Ok(Options::default()),
-            batch_size: 100,
+            options: CallOptions::default(),
+            batch_size: None,
             concurrency: 4,
             on_progress: None,
         }
     }
 
     /// Sets the maximum number of inputs per request. Servers limit their number and their total tokens. Defaults to
-    /// 100.
+    /// 100, or fewer where all requests can run at the same time, but to no fewer than 16.
     pub fn batch_size(mut self, inputs: usize) -> Self {
-        self.batch_size = inputs;
+        self.batch_size = Some(inputs);
         self
     }
 
@@ -67,56 +65,30 @@ impl CreateAll {
         self
     }
 
-    /// Sets the timeout for each attempt of each request.
-    pub fn timeout(self, limit: Duration) -> Self {
-        self.option(|options| options.timeout = Some(limit))
-    }
-
-    /// Sets the maximum number of retries per request. Set to 0 to disable retries.
-    pub fn max_retries(self, retries: u32) -> Self {
-        self.option(|options| options.max_retries = Some(retries))
-    }
-
-    /// Sets a header of each request; replaces a default of the same name, including `authorization`.
-    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        match parse_header(name.as_ref(), value.as_ref()) {
-            Ok((name, value)) => self.option(|options| drop(options.headers.insert(name, value))),
-            Err(error) => {
-                self.options = self.options.and(Err(error));
-                self
-            }
-        }
-    }
-
-    /// Adds a query parameter to each URL.
-    pub fn query(self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.option(|options| options.query.push((name.into(), value.into())))
-    }
-
-    fn option(mut self, set: impl FnOnce(&mut Options)) -> Self {
-        if let Ok(options) = &mut self.options {
-            set(options);
-        }
+    /// Sets the options of each request.
+    pub fn options(mut self, options: CallOptions) -> Self {
+        self.options.merge(options);
         self
     }
 
     async fn run(self) -> Result<EmbeddingList> {
         let CreateAll { client, mut request, options, batch_size, concurrency, mut on_progress } = self;
-        let options = options?;
-        if batch_size == 0 || concurrency == 0 {
+        options.check()?;
+        if batch_size == Some(0) || concurrency == 0 {
             return Err(Error::config("`batch_size` and `concurrency` must be at least 1"));
         }
         check_model(&request.model)?;
         let input = std::mem::replace(&mut request.input, EmbeddingInput::default_value());
         // Input that only the server understands counts as one.
         let total = input.count().unwrap_or(1);
+        // A few small requests end sooner than a large one, and there is progress to report.
+        let batch_size = batch_size.unwrap_or_else(|| total.div_ceil(concurrency).clamp(16, 100));
         let requests = input.batches(batch_size).enumerate().map(|(number, input)| {
             let (client, options) = (client.clone(), options.clone());
             let request = EmbeddingRequest { input, ..request.clone() };
             async move {
-                let settings = client.settings.clone();
-                let prepared = PreparedCall { request: post(&client, &request)?, settings, options };
-                let reply = Call::from_prepared(prepared, EmbeddingList::decode).await?;
+                let call: Call<EmbeddingList> = Call::send(&client.settings, post(&client, &request));
+                let reply = call.options(options).await?;
                 let (count, vectors) = (request.input.count(), reply.data.len());
                 match count {
                     Some(inputs) if inputs != vectors => {

@@ -334,6 +334,17 @@ impl StreamItem for ResponseEvent {
         self.fields()
     }
 
+    fn has_output(&self) -> bool {
+        matches!(
+            self,
+            ResponseEvent::TextDelta(_)
+                | ResponseEvent::InputDelta(_)
+                | ResponseEvent::ReasoningDelta(_)
+                | ResponseEvent::RefusalDelta(_)
+                | ResponseEvent::AudioDelta(_)
+        ) || self.is_last()
+    }
+
     fn new_member() -> &'static str {
         "\"delta\""
     }

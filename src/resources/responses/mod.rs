@@ -37,6 +37,7 @@ pub use self::request::{
     ContextManagement, PromptTemplate, Reasoning, ResponseInput, ResponseRequest, TextFormat, TextOptions,
 };
 pub use self::stream::ResponseStream;
+pub use super::input_tokens::InputTokens;
 pub(crate) use super::items::include;
 pub use super::items::*;
 pub use super::tools::{
@@ -58,7 +59,7 @@ use crate::wire::{Object, Wire};
 /// The responses API of a client.
 #[derive(Clone, Debug)]
 pub struct Responses {
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl Client {
@@ -137,7 +138,7 @@ impl Responses {
         let mut request = request.borrow().clone();
         request.background.get_or_insert(true);
         let responses = self.clone();
-        let start = move || responses.create(&request).boxed();
+        let start = move |options| responses.create(&request).options(options).boxed();
         Job::start(start, self.poll())
     }
 
@@ -251,23 +252,6 @@ impl Responses {
         Call::send(&self.client.settings, wire)
     }
 
-    /// Counts the input tokens of a request without running it: `POST /responses/input_tokens`.
-    ///
-    /// ```no_run
-    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
-    /// use openai_compatible::responses::ResponseRequest;
-    ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.");
-    /// println!("{} tokens", client.responses().count_input_tokens(&request).await?.input_tokens);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "responses.input_tokens.count")]
-    pub fn count_input_tokens(&self, request: impl Borrow<ResponseRequest>) -> Call<InputTokens> {
-        let body = Body::of(request.borrow(), &fields_except(&INPUT_FIELDS));
-        Call::post_body(&self.client.settings, &["responses", "input_tokens"], body)
-    }
-
     /// Lists the input items of a stored response: `GET /responses/{id}/input_items`.
     ///
     /// ```no_run
@@ -296,19 +280,6 @@ fn post(request: &ResponseRequest, stream: bool) -> Result<WireRequest> {
 }
 
 /// Fields that the endpoints know which do not run the request.
-const INPUT_FIELDS: [&str; 11] = [
-    "model",
-    "input",
-    "instructions",
-    "conversation",
-    "parallel_tool_calls",
-    "previous_response_id",
-    "reasoning",
-    "text",
-    "tool_choice",
-    "tools",
-    "truncation",
-];
 const COMPACT_FIELDS: [&str; 8] = [
     "model",
     "input",
@@ -321,7 +292,7 @@ const COMPACT_FIELDS: [&str; 8] = [
 ];
 
 /// Leaves out all fields except for these.
-fn fields_except(kept: &[&str]) -> Vec<(&'static str, Value)> {
+pub(super) fn fields_except(kept: &[&str]) -> Vec<(&'static str, Value)> {
     let fields = ResponseRequest::default().fields();
     let left_out = fields.iter().filter(|field| !kept.contains(&field.name));
     left_out.map(|field| (field.name, Value::Null)).collect()
@@ -365,17 +336,9 @@ wire_struct! {
         /// Token usage.
         pub usage: Option<ResponseUsage>,
     }
-
-    /// A number of input tokens.
-    pub struct InputTokens {
-        /// The literal `response.input_tokens`; do not rely on it.
-        pub object: String,
-        /// Number of input tokens.
-        pub input_tokens: u64,
-    }
 }
 
-responses! { CompactedResponse: output, InputTokens: input_tokens }
+responses! { CompactedResponse: output }
 
 impl ResponseGetRequest {
     /// Refers to a response by its id.

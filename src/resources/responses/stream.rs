@@ -14,10 +14,11 @@ use super::event::ResponseEvent;
 use super::reply::Response;
 use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
-use crate::reply::stream::{EventStream, StreamItem};
+use crate::reply::stream::{EventStream, StreamItem, StreamTiming};
+use crate::transport::options::CallOptions;
 use crate::transport::request::{Body, WireRequest};
 use crate::transport::settings::Settings;
-use crate::transport::{BodyMode, Options, PreparedCall, RawResponse};
+use crate::transport::{BodyMode, PreparedCall, RawResponse};
 
 /// The events of a streamed response.
 ///
@@ -45,7 +46,7 @@ pub struct ResponseStream {
 /// What is needed to continue.
 struct Resume {
     settings: Arc<Settings>,
-    options: Options,
+    options: CallOptions,
     /// How many times the stream may still be requested again.
     budget: u32,
     last: Option<u64>,
@@ -88,14 +89,34 @@ impl ResponseStream {
         self.accumulator.snapshot()
     }
 
+    /// Returns how long the stream took to its first output and until now.
+    pub fn timing(&self) -> StreamTiming {
+        self.events.timing()
+    }
+
     /// Reads the stream to its end, and returns the response.
     ///
     /// # Errors
     ///
     /// As [`try_next`](Self::try_next).
     pub async fn collect(mut self) -> Result<Response> {
+        self.read_to_end().await
+    }
+
+    /// Reads the stream to its end, and returns the response and how long it took.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_next`](Self::try_next).
+    pub async fn collect_with_timing(mut self) -> Result<(Response, StreamTiming)> {
+        let response = self.read_to_end().await?;
+        Ok((response, self.timing()))
+    }
+
+    async fn read_to_end(&mut self) -> Result<Response> {
         while self.try_next().await?.is_some() {}
-        self.accumulator.finish().ok_or_else(|| Error::new(ErrorKind::Stream, "ended without any event"))
+        let accumulator = std::mem::take(&mut self.accumulator);
+        accumulator.finish().ok_or_else(|| Error::new(ErrorKind::Stream, "ended without any event"))
     }
 
     /// Converts the stream to its text alone.
@@ -146,10 +167,11 @@ impl ResponseStream {
                 let reopened = ready!(reopening.0.poll_unpin(context));
                 let Some(reopening) = self.reopening.take() else { break };
                 match reopened {
-                    Ok(events) => {
+                    Ok(mut events) => {
                         if let Some(resume) = &mut self.resume {
                             resume.budget = resume.budget.saturating_sub(events.attempts().saturating_sub(1));
                         }
+                        events.continue_timing(&self.events);
                         self.events = events;
                     }
                     // The first error says more than that of a server that cannot continue.
@@ -196,7 +218,7 @@ impl ResponseStream {
         resume.budget = resume.budget.checked_sub(1)?;
         let request = WireRequest::new(http::Method::GET, &["responses", &response.id], Body::Empty).ok()?;
         let call = Call::new(&resume.settings, Ok(request), BodyMode::Stream, ResponseEvent::open);
-        let call = call.with_options(resume.options.clone()).max_retries(resume.budget);
+        let call = call.options(resume.options.clone()).max_retries(resume.budget);
         Some(call.query("stream", "true").query("starting_after", last.to_string()))
     }
 }

@@ -3,6 +3,8 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 
+use serde::de::DeserializeOwned;
+
 use super::{ToolApi, ToolEvents, ToolRunner, set_unique_id};
 use crate::call::Call;
 use crate::chat::{
@@ -152,6 +154,21 @@ impl ToolApi for Chat {
 
     fn add_results(request: &mut ChatRequest, results: Vec<ToolResult>) {
         request.messages.extend(results.into_iter().map(ToolResult::into_message));
+    }
+
+    fn parse<T: DeserializeOwned>(completion: &ChatCompletion) -> Result<T> {
+        completion.parse()
+    }
+
+    fn is_answer(completion: &ChatCompletion) -> bool {
+        let message = completion.message();
+        message.is_some_and(|message| message.refusal.is_none() && message.tool_calls.is_empty())
+            && Self::truncation(completion).is_none()
+            && !completion.text().trim().is_empty()
+    }
+
+    fn add_question(request: &mut ChatRequest, text: String) {
+        request.messages.push(Message::user(text));
     }
 
     fn attach(completion: ChatCompletion, error: Error) -> Error {

@@ -11,9 +11,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, Stream, StreamExt};
 
+use serde::de::DeserializeOwned;
+
 use crate::call::Call;
 use crate::chat::{ToolCall, ToolPanic, ToolResult, ToolSet};
 use crate::error::{Error, ErrorKind, Result};
+use crate::transport::options::CallOptions;
 use crate::transport::{BodyMode, RawResponse};
 
 mod chat;
@@ -22,7 +25,7 @@ mod responses;
 pub use self::chat::{ToolEvent as ChatToolEvent, ToolRun as ChatToolRun};
 pub use self::responses::{ToolEvent as ResponseToolEvent, ToolRun as ResponseToolRun};
 
-/// An API whose models call tools: [`Chat`](crate::chat::Chat) and [`Responses`](crate::responses::Responses).
+/// An API whose models answer and call tools: [`Chat`](crate::chat::Chat) and [`Responses`](crate::responses::Responses).
 pub trait ToolApi: Clone + Send + Sync + 'static {
     /// A request.
     type Request: Clone + Send + Sync + 'static;
@@ -73,6 +76,15 @@ pub trait ToolApi: Clone + Send + Sync + 'static {
     /// Adds the results of its calls.
     #[doc(hidden)]
     fn add_results(request: &mut Self::Request, results: Vec<ToolResult>);
+    /// Parses the answer.
+    #[doc(hidden)]
+    fn parse<T: DeserializeOwned>(reply: &Self::Reply) -> Result<T>;
+    /// True for a complete answer in words.
+    #[doc(hidden)]
+    fn is_answer(reply: &Self::Reply) -> bool;
+    /// Adds a message of the user.
+    #[doc(hidden)]
+    fn add_question(request: &mut Self::Request, text: String);
     #[doc(hidden)]
     fn attach(reply: Self::Reply, error: Error) -> Error;
     #[doc(hidden)]
@@ -88,7 +100,6 @@ pub trait ToolApi: Clone + Send + Sync + 'static {
 }
 
 type Hook = Arc<dyn Fn(&ToolCall) -> BoxFuture<'static, Permission> + Send + Sync>;
-type EachCall<R> = Arc<dyn Fn(Call<R>) -> Call<R> + Send + Sync>;
 
 /// A tool run, started when awaited or with [`stream`](ToolRunner::stream).
 ///
@@ -111,7 +122,7 @@ pub struct ToolRunner<A: ToolApi> {
     max_parallel: usize,
     fail_on_error: bool,
     hook: Option<Hook>,
-    map_call: Option<EachCall<A::Reply>>,
+    options: CallOptions,
 }
 
 /// Whether a call may run.
@@ -141,7 +152,7 @@ impl<A: ToolApi> ToolRunner<A> {
             max_parallel: 16,
             fail_on_error: false,
             hook: None,
-            map_call: None,
+            options: CallOptions::default(),
         }
     }
 
@@ -187,9 +198,9 @@ impl<A: ToolApi> ToolRunner<A> {
         self
     }
 
-    /// Sets the options of each request to the model: `.map_call(|call| call.max_retries(5))`.
-    pub fn map_call(mut self, options: impl Fn(Call<A::Reply>) -> Call<A::Reply> + Send + Sync + 'static) -> Self {
-        self.map_call = Some(Arc::new(options));
+    /// Sets the options of each request to the model.
+    pub fn options(mut self, options: CallOptions) -> Self {
+        self.options.merge(options);
         self
     }
 
@@ -389,10 +400,7 @@ impl<A: ToolApi> ToolEvents<A> {
         if self.rounds > 1 {
             A::unforce_tools(&mut self.run.request);
         }
-        let mut call = self.run.api.call(&self.run.request, self.streamed);
-        if let Some(options) = &self.run.map_call {
-            call = options(call);
-        }
+        let call = self.run.api.call(&self.run.request, self.streamed).options(self.run.options.clone());
         match self.streamed {
             true => Phase::Open(call.decode_as(BodyMode::Stream, A::open)),
             false => Phase::Create(call),

@@ -3,6 +3,8 @@
 use std::borrow::{Borrow, Cow};
 use std::collections::HashSet;
 
+use serde::de::DeserializeOwned;
+
 use super::{ToolApi, ToolRunner, set_unique_id};
 use crate::call::Call;
 use crate::chat::{ToolCall, ToolChoiceMode, ToolResult, ToolSet};
@@ -159,6 +161,21 @@ impl ToolApi for Responses {
             let item = if is_custom { Item::CustomToolCallOutput(output) } else { Item::FunctionCallOutput(output) };
             *request = std::mem::take(request).item(item);
         }
+    }
+
+    fn parse<T: DeserializeOwned>(response: &Response) -> Result<T> {
+        response.parse()
+    }
+
+    fn is_answer(response: &Response) -> bool {
+        response.refusal().is_none()
+            && response.tool_calls().next().is_none()
+            && Self::truncation(response).is_none()
+            && !response.text().trim().is_empty()
+    }
+
+    fn add_question(request: &mut ResponseRequest, text: String) {
+        *request = std::mem::take(request).item(Item::user(text));
     }
 
     fn attach(response: Response, error: Error) -> Error {

@@ -1,6 +1,7 @@
 //! HTTP by reqwest: [`HttpService`] for its clients, and for those of this crate.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -97,6 +98,7 @@ const MAX_HEADERS: usize = 256;
 #[derive(Default)]
 pub(crate) struct ReqwestService {
     connect_timeout: Duration,
+    socket: Option<Arc<Path>>,
     plain: OnceLock<reqwest::Client>,
     secure: OnceLock<Result<reqwest::Client, String>>,
     /// Most requests go to the same URL as the one before, and parsing a URL costs as much as reading a small response.
@@ -104,13 +106,19 @@ pub(crate) struct ReqwestService {
 }
 
 impl ReqwestService {
-    pub(crate) fn new(connect_timeout: Duration) -> Self {
+    pub(crate) fn new(connect_timeout: Duration, socket: Option<Arc<Path>>) -> Self {
         tls::prepare();
-        ReqwestService { connect_timeout, ..ReqwestService::default() }
+        ReqwestService { connect_timeout, socket, ..ReqwestService::default() }
     }
 
     fn builder(&self) -> reqwest::ClientBuilder {
-        reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        #[cfg(unix)]
+        let builder = match &self.socket {
+            Some(socket) => builder.unix_socket(&**socket),
+            None => builder,
+        };
+        builder
             .connect_timeout(self.connect_timeout)
             // Redirects are followed in the pipeline, within the origin only.
             .redirect(reqwest::redirect::Policy::none())
@@ -200,7 +208,7 @@ impl fmt::Debug for DefaultHttp {
 impl DefaultHttp {
     /// Creates a service with its own connections and this timeout for establishing one.
     pub fn new(connect_timeout: Duration) -> Self {
-        DefaultHttp(Arc::new(ReqwestService::new(connect_timeout)))
+        DefaultHttp(Arc::new(ReqwestService::new(connect_timeout, None)))
     }
 }
 
