@@ -100,7 +100,8 @@ pub enum ErrorKind {
     /// causes: a base URL that leads to a web page or another API, a proxy, or a response over the size limit. The
     /// server ran the request.
     Decode,
-    /// A stream was truncated, or reported an error, after it started. Items received before were delivered.
+    /// A stream was truncated, reported an error, or contained an unreadable event, after it started. Items received before
+    /// were delivered.
     Stream,
     /// A tool run ended without a final answer: the model still called tools in the last round, or a tool failed and
     /// [`fail_on_error`](crate::chat::ToolRunner::fail_on_error) is set. See [`Error::completion`] for the last
@@ -109,6 +110,8 @@ pub enum ErrorKind {
     /// A local file could not be read or written: it is missing, a directory, shorter than announced, or the disk is full.
     /// Retried only if the file changed while it was sent. The server may have received a part of an upload.
     Io,
+    /// A webhook was not signed with the secret, or too long ago.
+    Signature,
 }
 
 impl ErrorKind {
@@ -124,6 +127,7 @@ impl ErrorKind {
             ErrorKind::Stream => "stream error",
             ErrorKind::Tool => "tool run failed",
             ErrorKind::Io => "file error",
+            ErrorKind::Signature => "webhook refused",
         }
     }
 }
@@ -327,7 +331,8 @@ impl Error {
                 let is_transient = self.failed_with().is_some_and(is_transient) && !self.is_context_length_exceeded();
                 !self.is_quota_exceeded() && (is_transient || self.is_rate_limited())
             }
-            ErrorKind::Config | ErrorKind::Encode | ErrorKind::Decode | ErrorKind::Tool | ErrorKind::Io => false,
+            ErrorKind::Config | ErrorKind::Encode | ErrorKind::Decode => false,
+            ErrorKind::Tool | ErrorKind::Io | ErrorKind::Signature => false,
         }
     }
 

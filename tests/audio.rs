@@ -424,7 +424,7 @@ async fn transcription_streams_of_other_servers_decode() {
 }
 
 #[tokio::test]
-async fn json_response_becomes_a_single_transcription_event() {
+async fn json_response_becomes_its_text_and_the_end_of_a_transcription() {
     let server = Server::start([
         Reply::ok_json(&json!({ "text": "I see", "usage": { "type": "duration", "seconds": 2 } })),
         Reply::ok_json(&json!({ "error": { "message": "boom" } })),
@@ -433,7 +433,8 @@ async fn json_response_becomes_a_single_transcription_event() {
     let audio = client(&server).audio();
     let (events, error) = drain(audio.transcribe_stream(whisper()).await.unwrap()).await;
     assert!(error.is_none(), "{error:?}");
-    let [TranscriptionEvent::Done(done)] = &events[..] else { panic!("{events:?}") };
+    let [new, TranscriptionEvent::Done(done)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(new.delta(), "I see", "the documented loop prints it");
     assert_eq!((done.text.as_str(), done.usage.as_ref().unwrap().seconds), ("I see", Some(2.0)));
     let (events, error) = drain(audio.transcribe_stream(whisper()).await.unwrap()).await;
     assert_eq!((events.len(), error.unwrap().api_error().unwrap().message.as_str()), (0, "boom"));

@@ -11,7 +11,9 @@ fn mistakes(request: Value) -> Vec<String> {
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Config);
             let text = error.to_string();
-            text.split_once(": ").unwrap().1.split("; ").map(str::to_owned).collect()
+            let mut mistakes: Vec<_> = text.split_once(": ").unwrap().1.split("; ").map(str::to_owned).collect();
+            mistakes.sort();
+            mistakes
         }
     }
 }
@@ -28,7 +30,7 @@ fn a_request_with_what_vendors_add_has_no_mistake() {
 
 #[test]
 fn required_fields_must_not_be_empty() {
-    assert_eq!(mistakes(json!({})), ["`model` is empty", "`messages` is empty"]);
+    assert_eq!(mistakes(json!({})), ["`messages` is empty", "`model` is empty"]);
     let request: EmbeddingRequest = serde_json::from_value(json!({"input": ""})).unwrap();
     assert!(request.check().unwrap_err().to_string().contains("`model` is empty"));
 }
@@ -46,9 +48,9 @@ fn values_of_another_type_and_slips_are_named_with_their_place() {
         mistakes(request),
         [
             "`max_tokens` has another type than expected: a string",
-            "`temprature` is unknown: did you mean `temperature`?",
             "`messages[0].nmae` is unknown: did you mean `name`?",
             "`messages[1].role` is unknown: expected one of system, developer, user, assistant, tool, function",
+            "`temprature` is unknown: did you mean `temperature`?",
             "`tools[0].function.paramters` is unknown: did you mean `parameters`?",
         ]
     );

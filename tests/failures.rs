@@ -460,3 +460,27 @@ async fn pipe_or_file_without_length_is_refused_before_sending() {
         assert_eq!(server.connections(), 0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_is_too_long_is_not_sent_again_whatever_the_status() {
+    let message = "input is too large to process. increase the physical batch size";
+    let server = Server::start([Reply::status(500).json(&json!({"error": {"code": 500, "message": message}}))]).await;
+    let client = Client::builder().base_url(server.base_url()).build().unwrap();
+    let error = client.chat().create(ChatRequest::new("m", [Message::user("Hi")])).await.unwrap_err();
+    assert!(error.is_context_length_exceeded(), "{error}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_is_damaged_after_good_ones_is_as_retryable_as_a_cut() {
+    let good = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n";
+    let server = Server::start([Reply::sse(&format!("{good}data: {{\"cho\n\n")), Reply::sse("data: {\"cho\n\n")]).await;
+    let client = Client::builder().base_url(server.base_url()).build().unwrap();
+    let request = ChatRequest::new("m", [Message::user("Hi")]);
+    let error = client.chat().stream(&request).await.unwrap().collect().await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Stream, true), "{error}");
+    assert_eq!(error.completion().unwrap().text(), "a");
+    // What was never readable is another kind of server.
+    let error = client.chat().stream(&request).await.unwrap().collect().await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Decode, false), "{error}");
+}

@@ -123,7 +123,8 @@ fn json_layer(events: &[Value], body: &[u8]) -> (Vec<Value>, Option<ErrorKind>) 
             (_, Ok(value)) => values.push(value),
             // A vendor's own event may be anything.
             (Some(_), Err(_)) => {}
-            (None, Err(_)) => return (values, Some(ErrorKind::Decode)),
+            // After good events, it was damaged on its way.
+            (None, Err(_)) => return (values, Some(if is_empty { ErrorKind::Decode } else { ErrorKind::Stream })),
         }
         is_empty = false;
     }

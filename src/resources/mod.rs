@@ -11,8 +11,13 @@ pub mod images;
 mod input_tokens;
 mod items;
 pub mod models;
+pub mod moderations;
 pub mod rerank;
 pub mod responses;
 mod structured;
 mod tools;
+pub mod uploads;
 mod usage;
+#[cfg(feature = "webhooks")]
+#[cfg_attr(docsrs, doc(cfg(feature = "webhooks")))]
+pub mod webhooks;

@@ -26,12 +26,14 @@ struct Failure {
     error_status: Option<(StatusCode, HeaderMap)>,
     /// Whether sending began.
     is_sent: bool,
+    /// How long the body of a status that is retried anyway was waited for: part of the delay before the next attempt.
+    waited: Duration,
 }
 
 impl Failure {
     fn outcome(&self) -> AttemptFailure<'_> {
         match (&self.error_status, self.error.kind()) {
-            _ if self.error.is_quota_exceeded() => AttemptFailure::Permanent,
+            _ if self.error.is_quota_exceeded() || self.error.is_context_length_exceeded() => AttemptFailure::Permanent,
             (Some((status, headers)), _) => AttemptFailure::Status(*status, headers, self.error.retry_after()),
             (None, ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Transport) => AttemptFailure::Transient,
             // A file that changed while it was read is opened again.
@@ -43,7 +45,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure { error, error_status: None, is_sent: false }
+        Failure { error, error_status: None, is_sent: false, waited: Duration::ZERO }
     }
 }
 
@@ -55,6 +57,9 @@ pub(crate) const MAX_RESERVED: usize = 1 << 20;
 const MAX_ERROR_BODY_READ: usize = 1 << 20;
 /// The timeout for an error body, which distinguishes an exhausted quota from a rate limit.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same for a status that is retried anyway, within the shortest delay before a retry.
+const RETRIED_BODY_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Sends a request until it succeeds or the retry policy gives up.
 pub(crate) async fn send(call: &PreparedCall, body_mode: BodyMode) -> Result<RawResponse> {
@@ -106,7 +111,7 @@ pub(crate) async fn send(call: &PreparedCall, body_mode: BodyMode) -> Result<Raw
         }
         trace::record_attempt(attempt.retries + 1, Err((&failure.error, verdict)));
         match verdict {
-            RetryDecision::Retry(wait) => sleep(wait).await,
+            RetryDecision::Retry(wait) => sleep(wait.saturating_sub(failure.waited)).await,
             RetryDecision::Stop => return Err(failure.error.with_attempts(attempt.retries + 1)),
         }
         attempt.retries += 1;
@@ -208,6 +213,7 @@ impl Attempt<'_> {
                 error: self.with_origin_context(error.into()),
                 error_status: None,
                 is_sent: true,
+                waited: Duration::ZERO,
             })?;
             let (head, open) = response.into_parts();
             match redirect(&head, &target, &settings.base_url.origin)? {
@@ -286,9 +292,13 @@ impl Attempt<'_> {
         end: Instant,
     ) -> Failure {
         // Skip the body for statuses that are retried anyway, except those that may request a delay in it. That of 429 also
-        // distinguishes an exhausted quota from a rate limit.
-        let needs_body = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
-            || self.decide(AttemptFailure::Status(status, &headers, None), 0.0) == RetryDecision::Stop;
+        // distinguishes an exhausted quota from a rate limit, and that of 500 a prompt that is too long (llama.cpp).
+        let started = Instant::now();
+        let is_last = self.decide(AttemptFailure::Status(status, &headers, None), 0.0) == RetryDecision::Stop;
+        let is_retried = status == StatusCode::INTERNAL_SERVER_ERROR && !is_last;
+        let limit = if is_retried { RETRIED_BODY_TIMEOUT } else { ERROR_BODY_TIMEOUT };
+        let needs_body =
+            matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) || is_retried || is_last;
         let mut body = BytesMut::new();
         if needs_body {
             let read = async {
@@ -302,12 +312,13 @@ impl Attempt<'_> {
             };
             // What arrived before an interruption or a stall is better than nothing, and the status says more than a
             // timeout.
-            let _ = timeout_at(end.min(deadline(ERROR_BODY_TIMEOUT)), read).await;
+            let _ = timeout_at(end.min(deadline(limit)), read).await;
         }
         Failure {
             error: status_error(status, &headers, &body.freeze()),
             error_status: Some((status, headers)),
             is_sent: true,
+            waited: if is_retried { started.elapsed() } else { Duration::ZERO },
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct DecodeEvent<T> {
 /// An event after decoding.
 pub(super) enum Decoded<T> {
     Item(T),
+    /// Both are delivered.
+    Items(T, T),
     /// The item is delivered first, then the error.
     ItemThenError(T, Error),
     Error(Error),
@@ -133,7 +135,9 @@ fn unreadable(reader: &EventReader, event: &Event, text: &str, error: Option<ser
         Some(error) => describe(error, Some(text)),
         None => "expected a JSON object".into(),
     };
-    Some(reader.error(ErrorKind::Decode, format!("event {}: {what}", reader.events)).with_body(&event.data))
+    // After good events, it was damaged on its way, and not written by another kind of server.
+    let kind = if reader.events > 1 { ErrorKind::Stream } else { ErrorKind::Decode };
+    Some(reader.error(kind, format!("event {}: {what}", reader.events)).with_body(&event.data))
 }
 
 pub(super) fn decode_body<T: StreamItem + Any>(reader: &mut EventReader, whole: &BufferedResponse) -> Decoded<T> {
@@ -144,7 +148,10 @@ pub(super) fn decode_body<T: StreamItem + Any>(reader: &mut EventReader, whole: 
             }
             item.track(&mut reader.choices);
             reader.clock.record_output();
-            Decoded::Item(item)
+            match item.before_whole() {
+                Some(first) => Decoded::Items(first, item),
+                None => Decoded::Item(item),
+            }
         }
         Some(Err(error)) => Decoded::Error(error),
         None => Decoded::Error(whole.unexpected_body_error("an event stream")),

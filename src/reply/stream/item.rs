@@ -61,6 +61,14 @@ pub(crate) trait StreamItem: Wire {
         ApiError::from_value(&members).unwrap_or_default()
     }
 
+    /// What a stream would have sent before this item, which stands for a complete response.
+    fn before_whole(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// The item for a complete response that was sent instead of a stream, or the error that it reports.
     fn from_whole(_reply: &BufferedResponse) -> Option<Result<Self>>
     where

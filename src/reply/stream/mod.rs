@@ -120,6 +120,10 @@ impl<T> EventStream<T> {
             self.reader.has_event(!matches!(step, Decoded::Ping));
             match step {
                 Decoded::Item(item) => return Poll::Ready(Ok(Some(item))),
+                Decoded::Items(first, second) => {
+                    self.unread = Some(Box::new(second));
+                    return Poll::Ready(Ok(Some(first)));
+                }
                 Decoded::ItemThenError(item, error) => {
                     self.reader.failed = Some(error);
                     return Poll::Ready(Ok(Some(item)));

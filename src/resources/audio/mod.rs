@@ -29,7 +29,9 @@ pub use self::transcription::{
     TranscriptionInclude, TranscriptionLanguage, TranscriptionRequest, TranscriptionSegment, TranscriptionUsage,
     TranscriptionWord, Translation, TranslationRequest, VerboseTranscription,
 };
-pub use self::voice::{CustomVoice, Voice, VoiceConsent, VoiceConsentRequest, VoiceConsents, VoiceRequest, Voices};
+pub use self::voice::{
+    CustomVoice, Voice, VoiceConsent, VoiceConsentRequest, VoiceConsents, VoicePromptRequest, VoiceRequest, Voices,
+};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;

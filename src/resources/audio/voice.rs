@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use crate::call::Call;
 use crate::call::page::{Deleted, ListRequest, Page};
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::transport::file_source::FileSource;
 use crate::transport::form::Form;
 use crate::transport::request::{Body, WireRequest};
-use crate::wire::{Input, InvalidInput, Object, Output, ReadOutcome, Wire};
+use crate::transport::{BodyMode, RawResponse};
+use crate::wire::{Input, InvalidInput, Object, Output, ReadOutcome, Wire, from_value};
 
 /// A voice: a built-in voice by name, or a custom voice by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,79 @@ impl Voices {
         let request = request.borrow();
         Call::send(&self.client.settings, upload("voices", request, "audio_sample", &request.audio_sample))
     }
+
+    /// Creates a custom voice from a description: `POST /audio/voices`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use openai_compatible::audio::VoicePromptRequest;
+    ///
+    /// let request = VoicePromptRequest::new("Ada", "A calm voice with a northern accent.");
+    /// println!("{}", client.audio().voices().create_from_prompt(&request).await?.id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn create_from_prompt(&self, request: impl Borrow<VoicePromptRequest>) -> Call<CustomVoice> {
+        let body = Body::of(request.borrow(), &[("type", "prompt".into())]);
+        Call::post_body(&self.client.settings, &["audio", "voices"], body)
+    }
+
+    /// Lists the voices that a server has: `GET /audio/voices`. *Providers*: Kokoro, Speaches, LocalAI, vLLM; not OpenAI.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// for voice in client.audio().voices().list().await? {
+    ///     println!("{} {}", voice.id, voice.name);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn list(&self) -> Call<Vec<CustomVoice>> {
+        let request = WireRequest::new(Method::GET, &["audio", "voices"], Body::Empty);
+        Call::new(&self.client.settings, request, BodyMode::Buffer, decode_voices)
+    }
+
+    /// Deletes a custom voice: `DELETE /audio/voices/{id}`.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// client.audio().voices().delete("voice_123").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "audio.voices.delete")]
+    pub fn delete(&self, id: &str) -> Call<Deleted> {
+        Call::deleted(&self.client.settings, &["audio", "voices", id])
+    }
+}
+
+/// Servers list names or objects, in an array or in one of an object.
+fn decode_voices(response: &mut RawResponse) -> Result<Vec<CustomVoice>> {
+    let value: Value = response.buffered.decode_serde()?;
+    let list = match &value {
+        Value::Array(_) => Some(&value),
+        _ => ["voices", "data"].iter().find_map(|name| value.get(name)),
+    };
+    let Some(Value::Array(list)) = list else {
+        return Err(response.buffered.error(ErrorKind::Decode, "response has no list of voices".to_owned()));
+    };
+    let voice = |item: &Value| match item {
+        Value::String(name) => {
+            Some(CustomVoice { id: name.clone(), name: name.clone(), ..CustomVoice::default_value() })
+        }
+        object => {
+            let mut voice: CustomVoice = from_value(object)?;
+            let text = |names: [&str; 3]| names.iter().find_map(|name| object.get(name)?.as_str());
+            if voice.id.is_empty() {
+                voice.id = text(["voice_id", "name", "voice"])?.to_owned();
+            }
+            if voice.name.is_empty() {
+                voice.name.clone_from(&voice.id);
+            }
+            Some(voice)
+        }
+    };
+    Ok(list.iter().filter_map(voice).collect())
 }
 
 /// The voice consents API of a client: `client.audio().voice_consents()`.
@@ -200,6 +274,18 @@ wire_struct! {
         pub consent: String = always,
     }
 
+    /// A request to create a custom voice from a description.
+    pub struct VoicePromptRequest {
+        /// Name of the voice.
+        pub name: String = always,
+        /// Description of the voice.
+        pub prompt: String = always,
+        /// Id of the model that makes the voice.
+        pub model: Option<String>,
+        /// What kind of text the voice will read.
+        pub script_hint: Option<String>,
+    }
+
     /// A request to upload a recording in which a speaker consents to the use of their voice.
     #[doc(alias = "CreateVoiceConsentRequest")]
     pub struct VoiceConsentRequest {
@@ -220,6 +306,10 @@ wire_struct! {
         pub object: String,
         /// Name of the voice.
         pub name: String,
+        /// How the voice was made: `audio_sample` or `prompt`.
+        pub type_ as "type": String,
+        /// The description that the voice was made from.
+        pub prompt: Option<String>,
         /// Creation time, in Unix seconds.
         pub created_at: Option<u64>,
     }
@@ -253,6 +343,18 @@ impl VoiceRequest {
 }
 
 setters! { VoiceRequest {} }
+
+impl VoicePromptRequest {
+    /// Creates a request from a name and a description.
+    pub fn new(name: impl Into<String>, prompt: impl Into<String>) -> Self {
+        VoicePromptRequest { name: name.into(), prompt: prompt.into(), ..VoicePromptRequest::default_value() }
+    }
+}
+
+setters! { VoicePromptRequest {
+    model: impl Into<String>,
+    script_hint: impl Into<String>,
+} }
 
 impl VoiceConsentRequest {
     /// Creates a request from a name, a recording of the phrase and its language.

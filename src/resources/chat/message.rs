@@ -17,7 +17,7 @@ pub use self::assistant::{Annotation, AssistantAudio, AssistantMessage, UrlCitat
 pub use self::content::Content;
 pub use self::part::{
     AudioPart, FileInput, FilePart, ImageDetail, ImagePart, ImageUrl, InputAudio, Part, PromptCacheBreakpoint,
-    RefusalPart, TextPart, ThinkingPart,
+    RefusalPart, TextPart, ThinkingPart, VideoPart, VideoUrl,
 };
 
 open_union! {

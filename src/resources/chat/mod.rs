@@ -39,7 +39,7 @@ pub use self::event::{ChatEvent, ChatEvents};
 pub use self::message::{
     Annotation, AssistantAudio, AssistantMessage, AudioPart, Content, FileInput, FilePart, FunctionMessage,
     ImageDetail, ImagePart, ImageUrl, InputAudio, Message, Part, PromptCacheBreakpoint, RefusalPart, Role,
-    SystemMessage, TextPart, ThinkingPart, ToolMessage, UrlCitation, UserMessage,
+    SystemMessage, TextPart, ThinkingPart, ToolMessage, UrlCitation, UserMessage, VideoPart, VideoUrl,
 };
 pub use self::options::{
     AudioFormat, JsonSchema, JsonSchemaFormat, Location, Modality, ModerationPolicy, ModerationRequest, ModerationRule,

@@ -21,10 +21,12 @@ mod reply;
 mod request;
 
 pub(crate) use self::reply::decode;
-pub use self::reply::{CompletedImage, Image, ImageEvent, ImageTokens, ImageUsage, ImagesResponse, PartialImage};
+pub use self::reply::{
+    CompletedImage, Image, ImageEvent, ImageTokens, ImageUsage, ImagesResponse, PartialImage, SvgUsage,
+};
 pub use self::request::{
     Background, ImageEditRequest, ImageInput, ImageReference, ImageRequest, ImageVariationRequest, OutputFormat,
-    Quality, ResponseFormat,
+    Quality, ResponseFormat, SvgOptions,
 };
 use crate::call::Call;
 use crate::client::Client;
@@ -166,7 +168,7 @@ fn generation(request: &ImageRequest, stream: bool) -> Result<WireRequest> {
 }
 
 fn edit(request: &ImageEditRequest, stream: bool) -> Result<WireRequest> {
-    let inputs = || request.images.iter().chain(&request.mask);
+    let inputs = || request.images.iter().chain(&request.mask).chain(&request.markup);
     let is_file = |input: &ImageInput| matches!(input, ImageInput::File(_));
     let body = if !inputs().any(is_file) {
         Body::of(request, &[stream_override(stream)])
@@ -179,11 +181,13 @@ fn edit(request: &ImageEditRequest, stream: bool) -> Result<WireRequest> {
 }
 
 fn edit_form(request: &ImageEditRequest, stream: bool) -> Result<Form> {
-    let mut form = Form::new().fields(request, &[stream_override(stream)], &["images", "mask"])?;
+    let mut form = Form::new().fields(request, &[stream_override(stream)], &["images", "mask", "markup"])?;
     // A single image is sent without brackets, for servers that predate `gpt-image-1` and accept only one image.
     let part = if request.images.len() == 1 { "image" } else { "image[]" };
     let images = request.images.iter().map(|image| (part, image));
-    for (part, input) in images.chain(request.mask.iter().map(|mask| ("mask", mask))) {
+    let masks = request.mask.iter().map(|mask| ("mask", mask));
+    let markups = request.markup.iter().map(|markup| ("markup", markup));
+    for (part, input) in images.chain(masks).chain(markups) {
         if let ImageInput::File(file) = input {
             form = form.file(part, file.clone());
         }

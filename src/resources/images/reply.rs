@@ -32,6 +32,24 @@ wire_struct! {
         pub quality: Option<Quality>,
         /// Token usage.
         pub usage: Option<ImageUsage>,
+        /// The identifier of the end user that the server uses.
+        pub safety_identifier: Option<String>,
+        /// Token usage of the model that wrote an `svg`, apart from that of its rendering.
+        pub svg_usage: Option<SvgUsage>,
+    }
+
+    /// The token usage of the model that wrote an SVG image.
+    pub struct SvgUsage {
+        /// Id of the model.
+        pub model: String,
+        /// Number of input tokens.
+        pub input_tokens: u64,
+        /// Number of output tokens.
+        pub output_tokens: u64,
+        /// Number of output tokens that were reasoning.
+        pub reasoning_tokens: u64,
+        /// Total number of tokens.
+        pub total_tokens: u64,
     }
 
     /// An image as base64 or as a URL. If both are missing, the server withheld the image.

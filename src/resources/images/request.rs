@@ -35,7 +35,17 @@ wire_struct! {
         pub size: Option<String>,
         /// `vivid` or `natural`. *Providers*: `dall-e-3`.
         pub style: Option<String>,
-        /// A stable identifier for the end user.
+        /// Work spent on planning the image: `low`, `medium` or `high`.
+        pub complexity: Option<String>,
+        /// Number of frames of a `gif`, from 2 to 16.
+        pub frame_count: Option<u32>,
+        /// Time between frames of a `gif`, in milliseconds.
+        pub frame_duration_ms: Option<u32>,
+        /// The model that writes an `svg`, and its reasoning.
+        pub svg: Option<SvgOptions>,
+        /// A stable identifier for the end user, hashed, for the provider's abuse detection.
+        pub safety_identifier: Option<String>,
+        /// A stable identifier for the end user. Deprecated in favor of `safety_identifier`.
         pub user: Option<String>,
     }
 
@@ -53,6 +63,8 @@ wire_struct! {
         pub prompt: String = always,
         /// Image of the same size as the first one, whose transparent areas mark what may change.
         pub mask: Option<ImageInput>,
+        /// Transparent PNG over the first image that guides the edit. Not together with a mask. *Providers*: GPT Image 2.5.
+        pub markup: Option<ImageInput>,
         /// Background of the image. `transparent` requires `png` or `webp`.
         pub background: Option<Background>,
         /// Fidelity of the result to the input images, especially to faces: `high` or `low`.
@@ -73,8 +85,26 @@ wire_struct! {
         pub response_format: Option<ResponseFormat>,
         /// Width and height in pixels, such as `1536x1024`, or `auto`.
         pub size: Option<String>,
-        /// A stable identifier for the end user.
+        /// Work spent on planning the image: `low`, `medium` or `high`.
+        pub complexity: Option<String>,
+        /// Number of frames of a `gif`, from 2 to 16.
+        pub frame_count: Option<u32>,
+        /// Time between frames of a `gif`, in milliseconds.
+        pub frame_duration_ms: Option<u32>,
+        /// The model that writes an `svg`, and its reasoning.
+        pub svg: Option<SvgOptions>,
+        /// A stable identifier for the end user, hashed, for the provider's abuse detection.
+        pub safety_identifier: Option<String>,
+        /// A stable identifier for the end user. Deprecated in favor of `safety_identifier`.
         pub user: Option<String>,
+    }
+
+    /// The model that writes an SVG image.
+    pub struct SvgOptions {
+        /// Id of the model.
+        pub model: String = always,
+        /// Its reasoning: `{"effort": "low"}`.
+        pub reasoning: Option<Value>,
     }
 
     /// A request for variations of an image.
@@ -124,7 +154,23 @@ setters! { ImageRequest {
     response_format: impl Into<ResponseFormat>,
     size: impl Into<String>,
     style: impl Into<String>,
+    complexity: impl Into<String>,
+    frame_count: u32,
+    frame_duration_ms: u32,
+    svg: impl Into<SvgOptions>,
+    safety_identifier: impl Into<String>,
     user: impl Into<String>,
+} }
+
+impl SvgOptions {
+    /// Names the model that writes the image.
+    pub fn new(model: impl Into<String>) -> Self {
+        SvgOptions { model: model.into(), ..SvgOptions::default_value() }
+    }
+}
+
+setters! { SvgOptions {
+    reasoning: impl Into<Value>,
 } }
 
 impl ImageEditRequest {
@@ -155,6 +201,12 @@ setters! { ImageEditRequest {
     quality: impl Into<Quality>,
     response_format: impl Into<ResponseFormat>,
     size: impl Into<String>,
+    markup: impl Into<ImageInput>,
+    complexity: impl Into<String>,
+    frame_count: u32,
+    frame_duration_ms: u32,
+    svg: impl Into<SvgOptions>,
+    safety_identifier: impl Into<String>,
     user: impl Into<String>,
 } }
 
@@ -195,6 +247,10 @@ open_enum! {
         Medium = "medium",
         /// High quality.
         High = "high",
+        /// Very high quality.
+        Xhigh = "xhigh",
+        /// The highest quality.
+        Max = "max",
         /// The model decides.
         Auto = "auto",
         /// Standard quality of `dall-e-2` and `dall-e-3`.
@@ -211,6 +267,10 @@ open_enum! {
         Jpeg = "jpeg",
         /// WebP.
         Webp = "webp",
+        /// An animation.
+        Gif = "gif",
+        /// Vector graphics.
+        Svg = "svg",
     }
 
     /// The delivery of an image.

@@ -54,6 +54,16 @@ wire_struct! {
         pub model: String,
         /// Result of the requested moderation.
         pub moderation: Option<Value>,
+        /// Access programs of the request.
+        pub access_programs: Option<Value>,
+        /// Options of images.
+        pub image: Option<Value>,
+        /// Inputs that were withheld from the model.
+        pub input_transformations: Option<Value>,
+        /// What the cache of prompts did.
+        pub prompt_cache_diagnostics: Option<Value>,
+        /// Usage of the tools that the server ran.
+        pub tool_usage: Option<Value>,
         /// The items that the model produced.
         pub output: Vec<Item> = always,
         /// The text of the output. *Providers*: few send it; see [`text`](Response::text).

@@ -45,6 +45,12 @@ wire_struct! {
         pub metadata: BTreeMap<String, String>,
         /// Checks the conversation for harmful content.
         pub moderation: Option<ModerationRequest>,
+        /// Access programs of a domain, and whether the request uses them.
+        pub access_programs: Option<Value>,
+        /// How a background response runs, such as within which time it completes.
+        pub background_options: Option<Value>,
+        /// Options of images.
+        pub image: Option<Value>,
         /// Allows several tool calls in one response.
         pub parallel_tool_calls: Option<bool>,
         /// Id of the stored response that this one continues.
@@ -294,6 +300,9 @@ setters! { ResponseRequest {
     max_output_tokens: u64,
     max_tool_calls: u64,
     moderation: impl Into<ModerationRequest>,
+    access_programs: impl Into<Value>,
+    background_options: impl Into<Value>,
+    image: impl Into<Value>,
     parallel_tool_calls: bool,
     previous_response_id: impl Into<String>,
     prompt: impl Into<PromptTemplate>,

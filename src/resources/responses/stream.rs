@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use http::HeaderMap;
 
 use super::accumulate::ResponseAccumulator;
@@ -117,31 +117,6 @@ impl ResponseStream {
         while self.try_next().await?.is_some() {}
         let accumulator = std::mem::take(&mut self.accumulator);
         accumulator.finish().ok_or_else(|| Error::new(ErrorKind::Stream, "ended without any event"))
-    }
-
-    /// Converts the stream to its text alone.
-    ///
-    /// ```no_run
-    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
-    /// use futures::TryStreamExt;
-    /// use openai_compatible::responses::ResponseRequest;
-    ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.");
-    /// let mut texts = client.responses().stream(&request).await?.texts();
-    /// while let Some(text) = texts.try_next().await? {
-    ///     print!("{text}");
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn texts(self) -> impl Stream<Item = Result<String>> + Send + Unpin + 'static {
-        self.try_filter_map(|event| {
-            let text = match event {
-                ResponseEvent::TextDelta(event) if !event.delta.is_empty() => Some(event.delta),
-                _ => None,
-            };
-            std::future::ready(Ok(text))
-        })
     }
 
     /// Waits until there is output: a server may accept a request, and then report that it failed.

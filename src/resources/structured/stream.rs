@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use futures::stream::{self, Stream, StreamExt};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 
 use crate::chat::{ChatStream, read_json};
 use crate::error::{Error, ErrorKind, Result};
-use crate::responses::ResponseStream;
+use crate::responses::{ResponseEvent, ResponseStream};
 
 impl ChatStream {
     /// Converts the stream to the items of the array in its text, each as soon as it is complete. The array is the text, or the
@@ -36,6 +36,31 @@ impl ChatStream {
 }
 
 impl ResponseStream {
+    /// Converts the stream to its text alone.
+    ///
+    /// ```no_run
+    /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
+    /// use futures::TryStreamExt;
+    /// use openai_compatible::responses::ResponseRequest;
+    ///
+    /// let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.");
+    /// let mut texts = client.responses().stream(&request).await?.texts();
+    /// while let Some(text) = texts.try_next().await? {
+    ///     print!("{text}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn texts(self) -> impl Stream<Item = Result<String>> + Send + Unpin + 'static {
+        self.try_filter_map(|event| {
+            let text = match event {
+                ResponseEvent::TextDelta(event) if !event.delta.is_empty() => Some(event.delta),
+                _ => None,
+            };
+            std::future::ready(Ok(text))
+        })
+    }
+
     /// Converts the stream to the items of the array in its text, each as soon as it is complete, as [`ChatStream::items`]
     /// does.
     pub fn items<T: DeserializeOwned + Send + 'static>(self) -> impl Stream<Item = Result<T>> + Send + Unpin + 'static {

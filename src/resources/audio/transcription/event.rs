@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::reply::stream::{ChoiceTracker, EventStream, StreamItem, decode_whole, is_error};
 use crate::transport::RawResponse;
 use crate::transport::decode::BufferedResponse;
-use crate::wire::Extra;
+use crate::wire::{Extra, Wire};
 
 open_union! {
     /// An event of a streamed transcription.
@@ -108,6 +108,13 @@ impl StreamItem for TranscriptionEvent {
 
     fn has_error(&self) -> bool {
         self.kind() == "error" || is_error(self.extra())
+    }
+
+    fn before_whole(&self) -> Option<Self> {
+        // So that a loop that prints the new text prints all of it.
+        let TranscriptionEvent::Done(done) = self else { return None };
+        let delta = TranscriptionDelta { delta: done.text.clone(), ..TranscriptionDelta::default_value() };
+        Some(TranscriptionEvent::Delta(delta))
     }
 
     fn from_whole(response: &BufferedResponse) -> Option<Result<Self>> {

@@ -15,6 +15,8 @@ open_union! {
         Text(TextPart) = "text",
         /// An image, by URL or as data.
         ImageUrl(ImagePart) = "image_url",
+        /// A video, by URL or as data. *Providers*: vLLM, OpenRouter, Qwen and others; not OpenAI.
+        VideoUrl(VideoPart) = "video_url",
         /// Audio, as data.
         InputAudio(AudioPart) = "input_audio",
         /// A file, by id or as data.
@@ -49,6 +51,20 @@ wire_struct! {
         pub url: String = always,
         /// Level of detail.
         pub detail: Option<ImageDetail>,
+    }
+
+    /// A video part.
+    pub struct VideoPart {
+        /// The video.
+        pub video_url: VideoUrl = always,
+        /// Marks the end of a cached prompt prefix.
+        pub prompt_cache_breakpoint: Option<PromptCacheBreakpoint>,
+    }
+
+    /// A video.
+    pub struct VideoUrl {
+        /// URL, or a data URL: `data:video/mp4;base64,…`.
+        pub url: String = always,
     }
 
     /// An audio part.
@@ -160,6 +176,21 @@ impl Part {
         Ok(Part::image_url(file.into().data_url().await?))
     }
 
+    /// Creates a video part from a URL or a data URL. *Providers*: vLLM, OpenRouter, Qwen and others; not OpenAI.
+    pub fn video_url(url: impl Into<String>) -> Self {
+        let video_url = VideoUrl { url: url.into(), ..VideoUrl::default_value() };
+        Part::VideoUrl(VideoPart { video_url, ..VideoPart::default_value() })
+    }
+
+    /// Creates a video part from a file, sent as a data URL.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file cannot be read.
+    pub async fn video_file(file: impl Into<FileSource>) -> Result<Self> {
+        Ok(Part::video_url(file.into().data_url().await?))
+    }
+
     /// Creates an audio part from a file, sent as base64. The extension of its name is the format.
     ///
     /// # Errors
@@ -211,6 +242,7 @@ impl Part {
         match &mut self {
             Part::Text(part) => part.prompt_cache_breakpoint = Some(end),
             Part::ImageUrl(part) => part.prompt_cache_breakpoint = Some(end),
+            Part::VideoUrl(part) => part.prompt_cache_breakpoint = Some(end),
             Part::InputAudio(part) => part.prompt_cache_breakpoint = Some(end),
             Part::File(part) => part.prompt_cache_breakpoint = Some(end),
             Part::Refusal(_) | Part::Thinking(_) | Part::Other(_) => {}
