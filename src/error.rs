@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -70,7 +70,7 @@ struct Inner {
     attempts: u32,
     /// What was read before the failure: a completion, a batch. This layer knows no resource.
     last: Option<Box<dyn Any + Send + Sync>>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
     unnamed: OnceLock<Option<Box<Unnamed>>>,
 }
 
@@ -145,8 +145,13 @@ impl Error {
         Error::new(ErrorKind::Io, message)
     }
 
+    pub(crate) fn with_shared_source(mut self, source: Arc<dyn StdError + Send + Sync>) -> Self {
+        self.0.source = Some(source);
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -229,7 +234,7 @@ impl Error {
             let texts: Vec<_> = causes(Some(&**source)).map(ToString::to_string).collect();
             let text = texts.join(": ");
             if secrets.occurs_in(&text) || secrets.occurs_in(&format!("{source:?}")) {
-                inner.source = Some(secrets.redact(&text).into());
+                inner.source = Some(Arc::from(Box::<dyn StdError + Send + Sync>::from(secrets.redact(&text))));
             }
         }
         self

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use openai_compatible::chat::{
     ChatRequest, Json, Message, Permission, Tool, ToolCall, ToolChoice, ToolEvent, ToolOutcome, ToolSet,
 };
+use openai_compatible::testing::{self, MockService};
 use openai_compatible::{CallOptions, Client, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -488,4 +490,32 @@ fn a_tool_of_the_same_name_is_replaced() {
     let tools = weather().add(Tool::with_schema("weather", "Newer", json!({})), |_: Value| async { "sun" });
     assert_eq!(Vec::from_iter(tools.tools()), [&Tool::with_schema("weather", "Newer", json!({}))]);
     assert_eq!(format!("{tools:?}"), r#"["weather"]"#);
+}
+
+#[tokio::test]
+async fn the_errors_of_a_function_that_failed_reach_the_program_and_only_its_message_the_model() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("no forecast")]
+    struct NoForecast(#[source] std::io::Error);
+    let failing = || {
+        let place = json!({"type": "object", "properties": {"city": {"type": "string"}}});
+        ToolSet::new().add(Tool::with_schema("weather", "Weather", place), |_: Value| async {
+            Err::<String, _>(NoForecast(std::io::Error::other("the station is down")))
+        })
+    };
+    let service = MockService::new([testing::tool_call("weather", json!({"city": "Oslo"})), testing::chat("Unknown.")]);
+    let mut events = service.client().unwrap().chat().run_tools(ask(), &failing()).stream();
+    let mut failed = None;
+    while let Some(event) = events.try_next().await.unwrap() {
+        if let ToolEvent::Result(result) = event {
+            failed = Some(result);
+        }
+    }
+    let failed = failed.unwrap();
+    assert_eq!(failed.outcome, ToolOutcome::Failed);
+    let error = failed.error.unwrap();
+    assert!(error.get_ref().is::<NoForecast>());
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the station is down");
+    let told = service.requests()[1].json()["messages"].as_array().unwrap().last().unwrap()["content"].clone();
+    assert_eq!(told, "Error: no forecast");
 }

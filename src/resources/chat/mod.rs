@@ -52,13 +52,13 @@ pub use self::reply::{
     ModerationResult, PromptTokensDetails, ServiceTier, StoredMessage, TokenLogprob, TopLogprob, Usage,
 };
 pub(crate) use self::schema::read_json;
-pub use self::schema::strict_schema;
+pub use self::schema::{check_strict, strict_schema};
 pub use self::thinking::ThinkingTags;
 pub use self::tool::{
     Custom, CustomCall, CustomTool, Function, FunctionCall, FunctionTool, Tool, ToolCall, ToolChoice, ToolChoiceMode,
 };
 pub(crate) use self::tool_set::ToolPanic;
-pub use self::tool_set::{Json, ToolOutcome, ToolOutput, ToolResult, ToolSet};
+pub use self::tool_set::{Json, ToolError, ToolOutcome, ToolOutput, ToolResult, ToolSet};
 pub use super::structured::{Parse, Parsed, partial_json};
 pub use super::tools::{
     ChatToolEvent as ToolEvent, ChatToolRun as ToolRun, Permission, ToolApi, ToolEvents, ToolRunner,

@@ -30,10 +30,12 @@ use serde_json::{Map, Value, json};
 use super::{AssistantMessage, ChatCompletion, Content, FinishReason, Part};
 use crate::error::{Error, ErrorKind, Result};
 
+mod check;
 #[cfg(feature = "schemars")]
 mod derived;
 mod text;
 
+pub use self::check::check_strict;
 use self::text::WRAPPER_FIELD;
 pub(crate) use self::text::read_json;
 
@@ -109,7 +111,7 @@ const MOST_COPIES: usize = 500;
 ///   [`ChatCompletion::parse`] and [`ToolCall::arguments`](super::ToolCall::arguments) unwrap it.
 ///
 /// Maps (`additionalProperties` with a schema), tuples (`prefixItems`) and other keywords are left as they are, because
-/// some servers accept them.
+/// some servers accept them; [`check_strict`] finds what OpenAI refuses.
 ///
 /// ```
 /// use openai_compatible::chat::strict_schema;
@@ -123,8 +125,10 @@ const MOST_COPIES: usize = 500;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] if the input is not a schema, or if a `$ref` with sibling keywords cannot be resolved.
+/// [`ErrorKind::Config`] if the input is not a schema, if a part of it accepts anything (`true`, `{}`), with its path, or if a
+/// `$ref` with sibling keywords cannot be resolved.
 pub fn strict_schema(schema: Value) -> Result<Value> {
+    check::check_types(&schema)?;
     let members = match &schema {
         Value::Object(members) => members.clone(),
         Value::Bool(_) => return Ok(wrap(schema, Map::new())),

@@ -73,6 +73,34 @@ impl ToolSet {
         self
     }
 
+    /// Adds a function as a tool: its arguments are described by their type. *Feature* `schemars`.
+    ///
+    /// ```
+    /// use openai_compatible::chat::ToolSet;
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Place {
+    ///     /// Name of a city, in English.
+    ///     city: String,
+    /// }
+    ///
+    /// async fn weather(place: Place) -> String {
+    ///     format!("4 degrees and rain in {}", place.city)
+    /// }
+    ///
+    /// let tools = ToolSet::new().function("weather", "Today's weather in a city", weather);
+    /// # assert_eq!(tools.tools().count(), 1);
+    /// ```
+    #[cfg(feature = "schemars")]
+    pub fn function<Args, F, R>(self, name: impl Into<String>, description: impl Into<String>, function: F) -> Self
+    where
+        Args: DeserializeOwned + schemars::JsonSchema,
+        F: Fn(Args) -> R + Send + Sync + 'static,
+        R: Future<Output: ToolOutput> + Send + 'static,
+    {
+        self.add(Tool::function::<Args>(name, description), function)
+    }
+
     /// Returns the tools, as requests list them.
     pub fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.entries.iter().map(|entry| &entry.tool)
@@ -91,13 +119,13 @@ impl ToolSet {
     /// # }
     /// ```
     pub async fn call(&self, call: &ToolCall) -> ToolResult {
-        self.start(call.clone()).await.0
+        self.start(call.clone()).await
     }
 
-    /// Runs one call; returns the error of its function, too.
-    pub(crate) fn start(&self, call: ToolCall) -> BoxFuture<'static, (ToolResult, Option<BoxError>)> {
-        let result = |call, content: Content, outcome| ToolResult { call, content, outcome };
-        let at_once = |result| std::future::ready((result, None)).boxed();
+    /// Runs one call.
+    pub(crate) fn start(&self, call: ToolCall) -> BoxFuture<'static, ToolResult> {
+        let result = |call, content: Content, outcome| ToolResult { call, content, outcome, error: None };
+        let at_once = |result| std::future::ready(result).boxed();
         let Some(entry) = self.entries.iter().find(|entry| entry.tool.name() == call.name()) else {
             let text = self.unknown(call.name());
             return at_once(result(call, text.into(), ToolOutcome::UnknownTool));
@@ -114,10 +142,11 @@ impl ToolSet {
                     polled.unwrap_or_else(|panic| Poll::Ready(Err(ToolPanic::of(panic))))
                 };
                 match std::future::poll_fn(poll).await {
-                    Ok(content) => (result(call, content, ToolOutcome::Completed), None),
+                    Ok(content) => result(call, content, ToolOutcome::Completed),
                     Err(error) => {
                         let text = format!("Error: {error}");
-                        (result(call, text.into(), ToolOutcome::Failed), Some(error))
+                        let error = Some(ToolError(Arc::from(error)));
+                        ToolResult { error, ..result(call, text.into(), ToolOutcome::Failed) }
                     }
                 }
             }
@@ -187,6 +216,49 @@ pub struct ToolResult {
     pub content: Content,
     /// How the call ended.
     pub outcome: ToolOutcome,
+    /// The error of a function that failed, with its sources. The model receives only its message.
+    pub error: Option<ToolError>,
+}
+
+/// The error of a function, as it was returned. Equal to its clones only.
+#[derive(Clone)]
+pub struct ToolError(Arc<dyn StdError + Send + Sync>);
+
+impl ToolError {
+    /// Returns the error, to downcast it or to walk its sources.
+    pub fn get_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl ToolError {
+    pub(crate) fn into_inner(self) -> Arc<dyn StdError + Send + Sync> {
+        self.0
+    }
+}
+
+impl PartialEq for ToolError {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for ToolError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
 }
 
 /// How a tool call ended.
@@ -207,7 +279,7 @@ pub enum ToolOutcome {
 
 impl ToolResult {
     pub(crate) fn denied(call: ToolCall, text: String) -> Self {
-        ToolResult { call, content: text.into(), outcome: ToolOutcome::Denied }
+        ToolResult { call, content: text.into(), outcome: ToolOutcome::Denied, error: None }
     }
 
     /// Returns the result for the model as text.

@@ -279,8 +279,8 @@ enum Phase<A: ToolApi> {
     Over,
 }
 
-/// The position of a call, its result, and the error of its function.
-type Finished = (usize, (ToolResult, Option<Box<dyn std::error::Error + Send + Sync>>));
+/// The position of a call, and its result.
+type Finished = (usize, ToolResult);
 
 impl<A: ToolApi> ToolEvents<A> {
     fn new(mut run: ToolRunner<A>, streamed: bool) -> Self {
@@ -359,10 +359,14 @@ impl<A: ToolApi> ToolEvents<A> {
                     },
                 },
                 Phase::Call { running, results } => match ready!(running.poll_next_unpin(context)) {
-                    Some((_, (result, Some(error)))) if self.run.fail_on_error || error.is::<ToolPanic>() => {
-                        break Err(self.fail(format!("tool `{}` failed", result.call.name())).with_source(error));
+                    Some((_, ToolResult { call, error: Some(error), .. }))
+                        if self.run.fail_on_error || error.get_ref().is::<ToolPanic>() =>
+                    {
+                        break Err(self
+                            .fail(format!("tool `{}` failed", call.name()))
+                            .with_shared_source(error.into_inner()));
                     }
-                    Some((position, (result, _))) => {
+                    Some((position, result)) => {
                         if let Some(slot) = results.get_mut(position) {
                             *slot = Some(result.clone());
                         }
@@ -440,7 +444,7 @@ impl<A: ToolApi> ToolEvents<A> {
                 };
                 match denied {
                     Permission::Allow => (position, tools.start(call).await),
-                    Permission::Deny(why) => (position, (ToolResult::denied(call, why), None)),
+                    Permission::Deny(why) => (position, ToolResult::denied(call, why)),
                 }
             }
         };

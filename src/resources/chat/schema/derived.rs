@@ -4,20 +4,22 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::super::{ChatRequest, Function, JsonSchema, Tool};
-use super::strict_schema;
+use super::{check_strict, strict_schema};
 
 impl JsonSchema {
     /// Derives a strict schema from a type, under the name of the type.
     ///
-    /// Types that strict mode does not support (maps, tuples) are kept. Number formats such as `uint32` are left out,
+    /// Types that strict mode does not support (maps, tuples, any JSON) are kept, and the schema is not strict. Number formats such as `uint32` are left out,
     /// because servers refuse them. *Feature* `schemars`.
     pub fn of<T: schemars::JsonSchema>() -> Self {
         let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
         let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
         drop_number_formats(&mut schema);
-        // Only a schema written by hand can have an unresolved reference: the server will report it.
         let (schema, strict) = match strict_schema(schema.clone()) {
-            Ok(strict) => (strict, true),
+            Ok(strict) => {
+                let is_strict = check_strict(&strict).is_ok();
+                (strict, is_strict)
+            }
             Err(_) => (schema, false),
         };
         JsonSchema::new(name_of::<T>()).schema(schema).strict(strict)

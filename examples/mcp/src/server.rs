@@ -1,0 +1,20 @@
+//! An MCP server with one tool.
+
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::{schemars, tool, tool_router};
+
+pub struct Weather;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+pub struct Place {
+    /// Name of a city, in English.
+    city: String,
+}
+
+#[tool_router(server_handler)]
+impl Weather {
+    #[tool(description = "Today's weather in a city")]
+    fn weather(&self, Parameters(place): Parameters<Place>) -> String {
+        format!("4 degrees and rain in {}", place.city)
+    }
+}
