@@ -3,7 +3,7 @@
 //! `scripts/with-local-model cargo run --features schemars --example tools`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL`
 //! and, where the server needs one, `OPENAI_API_KEY`.
 
-use openai_compatible::chat::{ChatRequest, Json, Message, Permission, Tool, ToolChoice, ToolEvent, ToolSet};
+use openai_compatible::chat::{ChatRequest, Json, Message, Permission, ToolChoice, ToolEvent, ToolSet};
 use openai_compatible::{Client, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ async fn weather(place: Place) -> Json<Weather> {
 async fn main() -> Result<()> {
     let client = Client::from_env()?;
     let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
-    let tools = ToolSet::new().add(Tool::function::<Place>("weather", "Today's weather in a city"), weather);
+    let tools = ToolSet::new().function("weather", "Today's weather in a city", weather);
     let request = ChatRequest::new(model, [Message::user("Do I need an umbrella in Oslo?")])
         .tool_choice(ToolChoice::function("weather")) // for the first round; small models need the push
         .include_usage(true)
@@ -51,8 +51,7 @@ async fn main() -> Result<()> {
             ToolEvent::Chunk(chunk) => print!("{}", chunk.text()),
             ToolEvent::Result(result) => println!("[{} says {}]", result.call.name(), result.text()),
             ToolEvent::Done(run) => {
-                let usage = run.usage.map_or_else(|| "usage not reported".to_owned(), |usage| usage.to_string());
-                println!("\n[{} rounds; {usage}]", run.rounds);
+                println!("\n[{} rounds; {}]", run.rounds, run.usage.unwrap_or_default());
             }
             _ => {}
         }

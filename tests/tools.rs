@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::TryStreamExt;
 use openai_compatible::chat::{
     ChatRequest, Json, Message, Permission, Tool, ToolCall, ToolChoice, ToolEvent, ToolOutcome, ToolSet,
 };

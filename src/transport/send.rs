@@ -26,8 +26,9 @@ struct Failure {
     error_status: Option<(StatusCode, HeaderMap)>,
     /// Whether sending began.
     is_sent: bool,
-    /// How long the body of a status that is retried anyway was waited for: part of the delay before the next attempt.
-    waited: Duration,
+    /// Milliseconds for which the body of a status that is retried anyway was waited for: part of the delay before the next
+    /// attempt.
+    waited: u32,
 }
 
 impl Failure {
@@ -45,7 +46,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure { error, error_status: None, is_sent: false, waited: Duration::ZERO }
+        Failure { error, error_status: None, is_sent: false, waited: 0 }
     }
 }
 
@@ -111,7 +112,9 @@ pub(crate) async fn send(call: &PreparedCall, body_mode: BodyMode) -> Result<Raw
         }
         trace::record_attempt(attempt.retries + 1, Err((&failure.error, verdict)));
         match verdict {
-            RetryDecision::Retry(wait) => sleep(wait.saturating_sub(failure.waited)).await,
+            RetryDecision::Retry(wait) => {
+                sleep(wait.saturating_sub(Duration::from_millis(failure.waited.into()))).await
+            }
             RetryDecision::Stop => return Err(failure.error.with_attempts(attempt.retries + 1)),
         }
         attempt.retries += 1;
@@ -213,7 +216,7 @@ impl Attempt<'_> {
                 error: self.with_origin_context(error.into()),
                 error_status: None,
                 is_sent: true,
-                waited: Duration::ZERO,
+                waited: 0,
             })?;
             let (head, open) = response.into_parts();
             match redirect(&head, &target, &settings.base_url.origin)? {
@@ -318,7 +321,7 @@ impl Attempt<'_> {
             error: status_error(status, &headers, &body.freeze()),
             error_status: Some((status, headers)),
             is_sent: true,
-            waited: if is_retried { started.elapsed() } else { Duration::ZERO },
+            waited: if is_retried { u32::try_from(started.elapsed().as_millis()).unwrap_or(0) } else { 0 },
         }
     }
 }

@@ -1,15 +1,17 @@
 //! The tools of an MCP server, for a model on any server: `mcp [COMMAND ARGUMENT…]`, such as `mcp npx -y some-mcp-server`.
 //! Without a command, the server is the one below, in a process of its own.
 //!
-//! Reads OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL and QUESTION.
+//! Reads OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL.
 
 use openai_compatible::Client;
 use openai_compatible::chat::{ChatRequest, Message, Tool, ToolEvent, ToolSet};
+use rmcp::ServiceExt;
 use rmcp::model::{CallToolRequestParams, JsonObject};
 use rmcp::service::{RoleClient, RunningService, ServiceError};
+
 use rmcp::transport::TokioChildProcess;
-use rmcp::{ServiceExt, transport};
 use serde_json::Value;
+use tokio::process::Command;
 
 mod server;
 
@@ -36,25 +38,21 @@ async fn tools_of(server: &RunningService<RoleClient, ()>) -> Result<ToolSet, Se
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments == ["serve"] {
-        server::Weather.serve(transport::stdio()).await?.waiting().await?;
-        return Ok(());
+        return server::serve().await;
     }
-    if arguments.is_empty() {
-        arguments = vec![std::env::current_exe()?.display().to_string(), "serve".to_owned()];
-    }
-    let mut command = tokio::process::Command::new(&arguments[0]);
-    command.args(&arguments[1..]);
+    let own = [std::env::current_exe()?.display().to_string(), "serve".to_owned()];
+    let words = if arguments.is_empty() { &own[..] } else { &arguments };
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
     let server = ().serve(TokioChildProcess::new(command)?).await?;
     let tools = tools_of(&server).await?;
-    eprintln!("tools: {tools:?}");
 
     let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
-    let question = std::env::var("QUESTION").unwrap_or_else(|_| "What is the weather in Oslo?".to_owned());
-    let request = ChatRequest::new(model, [Message::user(question)]);
-    let client = Client::from_env()?;
-    let mut run = client.chat().run_tools(&request, &tools).stream();
+    let request =
+        ChatRequest::new(model, [Message::user("What is the weather in Oslo?")]).temperature(0.0).max_tokens(400);
+    let mut run = Client::from_env()?.chat().run_tools(&request, &tools).stream();
     while let Some(event) = run.try_next().await? {
         match event {
             ToolEvent::Chunk(chunk) => print!("{}", chunk.text()),

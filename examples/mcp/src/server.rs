@@ -1,7 +1,13 @@
 //! An MCP server with one tool.
 
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::{schemars, tool, tool_router};
+use rmcp::{ServiceExt, schemars, tool, tool_router, transport};
+
+/// Serves the tools on the standard input and output, until they are closed.
+pub async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+    Weather.serve(transport::stdio()).await?.waiting().await?;
+    Ok(())
+}
 
 pub struct Weather;
 

@@ -1,0 +1,41 @@
+//! Many calls at once, no faster than the server allows.
+//!
+//! `scripts/with-local-model cargo run --example limits`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
+//! needs one, `OPENAI_API_KEY`.
+
+use futures::{StreamExt, stream};
+use openai_compatible::chat::{ChatRequest, Message, Usage};
+use openai_compatible::{ClientBuilder, RateLimiter, Result};
+
+const RIVERS: [&str; 8] = ["Nile", "Rhine", "Amazon", "Danube", "Volga", "Ganges", "Loire", "Tiber"];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    // Learns requests and tokens a minute from the server's answers; what is known can be set.
+    let limiter = RateLimiter::new().max_concurrency(4);
+    let client = ClientBuilder::from_env().rate_limiter(limiter.clone()).retry_budget(20).build()?;
+    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+
+    let calls = RIVERS.map(|river| {
+        let question = format!("In one sentence: where does the {river} flow?");
+        client.chat().create(ChatRequest::new(&model, [Message::user(question)]).max_tokens(30))
+    });
+    let mut replies = stream::iter(calls).buffered(RIVERS.len());
+    let (mut total, mut failed) = (Usage::default(), 0);
+    while let Some(reply) = replies.next().await {
+        match reply {
+            Ok(reply) => {
+                println!("{}", reply.text().trim());
+                if let Some(usage) = &reply.usage {
+                    total += usage;
+                }
+            }
+            Err(error) => {
+                failed += 1;
+                eprintln!("{error}");
+            }
+        }
+    }
+    println!("\n{total}; {failed} failed\n{limiter:?}");
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! A conversation with a real server, recorded to a file and replayed without it.
+//!
+//! `scripts/with-local-model cargo run --example record`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
+//! needs one, `OPENAI_API_KEY`.
+
+use openai_compatible::chat::{ChatRequest, Message};
+use openai_compatible::testing::Recorder;
+use openai_compatible::{ClientBuilder, Result};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let file = std::env::temp_dir().join(format!("rivers-{}.json", std::process::id()));
+    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let request = ChatRequest::new(model, [Message::user("Name a river.")]).max_tokens(20);
+
+    for _ in 0..2 {
+        // The first time, there is no such file. In a test, it is a file of the repository.
+        let recorder = Recorder::new(&file)?;
+        let client = ClientBuilder::from_env().http_service(recorder.clone()).build()?;
+        let reply = client.chat().stream(&request).await?.collect().await?;
+        println!("{}: {}", if recorder.is_replaying() { "replayed" } else { "recorded" }, reply.text().trim());
+    }
+    println!(
+        "\n{}",
+        std::fs::read_to_string(&file).unwrap_or_default().lines().take(20).collect::<Vec<_>>().join("\n")
+    );
+    let _ = std::fs::remove_file(file);
+    Ok(())
+}

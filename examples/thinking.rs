@@ -1,0 +1,36 @@
+//! Reasoning that a model writes between tags, dim, and its answer; the time to the first token and the speed.
+//!
+//! `scripts/with-local-model cargo run --example thinking -- "Is 91 a prime?"`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL`
+//! and, where the server needs one, `OPENAI_API_KEY`. Servers that separate reasoning themselves look the same.
+
+use std::io::Write;
+
+use openai_compatible::chat::{Accumulator, ChatRequest, Message, ThinkingTags};
+use openai_compatible::{Client, Result};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    let question = if words.is_empty() { "Is 91 a prime number?".to_owned() } else { words.join(" ") };
+    let client = Client::from_env()?;
+    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let request = ChatRequest::new(model, [Message::user(question)]).max_tokens(200).include_usage(true);
+
+    let mut chunks = client.chat().stream(&request).await?.split_thinking(ThinkingTags::default());
+    let mut reply = Accumulator::new();
+    while let Some(chunk) = chunks.try_next().await? {
+        if let Some(reasoning) = chunk.reasoning() {
+            print!("\x1b[2m{reasoning}\x1b[0m");
+        }
+        print!("{}", chunk.text());
+        let _ = std::io::stdout().flush();
+        reply.push(chunk);
+    }
+    let timing = chunks.timing();
+    let tokens = reply.finish().and_then(|reply| reply.usage).map_or(0, |usage| usage.completion_tokens);
+    println!("\n");
+    if let (Some(first), Some(speed)) = (timing.time_to_first_output, timing.tokens_per_second(tokens)) {
+        println!("first token after {first:.2?}, then {speed:.0} tokens/s");
+    }
+    Ok(())
+}
