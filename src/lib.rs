@@ -64,6 +64,7 @@ mod guides {
     guides! {
         architecture = "architecture.md";
         audio_and_images = "audio-and-images.md";
+        connections = "connections.md";
         context_budget = "context-budget.md";
         design = "design.md";
         errors_and_retries = "errors-and-retries.md";
@@ -73,6 +74,7 @@ mod guides {
         getting_started = "getting-started.md";
         health = "health.md";
         index = "README.md";
+        many_calls = "many-calls.md";
         migrating_from_async_openai = "migrating-from-async-openai.md";
         migrating_from_openai_python = "migrating-from-openai-python.md";
         mutants = "mutants.md";
