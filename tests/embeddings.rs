@@ -566,3 +566,24 @@ fn nearest_returns_the_most_similar_first() {
     assert_eq!(indexes(9), [0, 3, 1], "zeros and other dimensions are left out");
     assert!((list.nearest([2.0, 0.0], 1)[0].1 - 1.0).abs() < 1e-6);
 }
+
+#[tokio::test]
+async fn a_format_that_litellm_forwards_as_null_is_sent_when_a_server_behind_it_refuses_that() {
+    let refusal = || Reply::status(400).json(&json!({"error": {"message": "type must be string, but is null"}}));
+    let good = || Reply::ok_json(&json!({"data": [{"embedding": [1.0]}]}));
+    let (server, client) = serving([refusal().header("x-litellm-version", "1.80"), good()]).await;
+    let reply = client.embeddings().create(request()).with_response().await.unwrap();
+    assert_eq!((reply.attempts(), &*reply.data[0].embedding), (2, &[1.0][..]));
+    let requests = server.requests();
+    assert_eq!(requests[0].json().get("encoding_format"), None);
+    assert_eq!(requests[1].json()["encoding_format"], "float");
+    assert_eq!(requests[1].json()["input"], "Hi");
+
+    // Once, and no other server.
+    let (server, client) = serving([refusal().header("x-litellm-version", "1.80")]).await;
+    client.embeddings().create(request()).await.unwrap_err();
+    assert_eq!(server.requests().len(), 2);
+    let (server, client) = serving([refusal()]).await;
+    client.embeddings().create(request()).await.unwrap_err();
+    assert_eq!(server.requests().len(), 1);
+}

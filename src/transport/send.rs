@@ -75,6 +75,7 @@ pub(crate) async fn send(call: &PreparedCall, body_mode: BodyMode) -> Result<Raw
         settings,
         request,
         options,
+        body: request.body.clone(),
         body_mode,
         retries: 0,
         max_retries: match request.body.is_repeatable() {
@@ -111,6 +112,11 @@ pub(crate) async fn send(call: &PreparedCall, body_mode: BodyMode) -> Result<Raw
             verdict = RetryDecision::Stop;
         }
         trace::record_attempt(attempt.retries + 1, Err((&failure.error, verdict)));
+        if let Some(body) = attempt.body_for_litellm(&failure) {
+            attempt.body = body;
+            attempt.retries += 1;
+            continue;
+        }
         match verdict {
             RetryDecision::Retry(wait) => {
                 sleep(wait.saturating_sub(Duration::from_millis(failure.waited.into()))).await
@@ -126,6 +132,7 @@ struct Attempt<'call> {
     settings: &'call Settings,
     request: &'call WireRequest,
     options: &'call CallOptions,
+    body: Body,
     body_mode: BodyMode,
     /// The number of attempts before this one.
     retries: u32,
@@ -142,6 +149,14 @@ impl Attempt<'_> {
             (RetryDecision::Retry(wait), Some((end, _))) if deadline(wait) >= end => RetryDecision::Stop,
             (verdict, _) => verdict,
         }
+    }
+
+    /// The body to send once more, where LiteLLM has forwarded a null that the server behind it refused.
+    fn body_for_litellm(&self, failure: &Failure) -> Option<Body> {
+        let member = self.request.litellm_member.filter(|_| self.retries == 0)?;
+        let (status, headers) = failure.error_status.as_ref()?;
+        let is_litellm = || headers.keys().any(|name| name.as_str().starts_with("x-litellm-"));
+        (*status == StatusCode::BAD_REQUEST && is_litellm()).then(|| self.body.with_member(member)).flatten()
     }
 
     /// Waits until the limiter lets the attempt start, within the total timeout.
@@ -194,7 +209,7 @@ impl Attempt<'_> {
     async fn exchange(&mut self, end: Instant) -> Result<RawResponse, Failure> {
         let settings = self.settings;
         let mut method = self.request.method.clone();
-        let mut body = self.request.body.clone();
+        let mut body = self.body.clone();
         let mut target = settings.target(self.request, &self.options.query);
         let mut hops = 0;
         let (head, mut open) = loop {

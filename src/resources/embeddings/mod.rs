@@ -94,7 +94,9 @@ fn post(client: &Client, request: &EmbeddingRequest) -> Result<WireRequest> {
     let is_open = request.encoding_format.is_none() && !request.extra.contains_key("encoding_format");
     let base64 = [("encoding_format", Value::from("base64"))];
     let added = if is_open && client.settings.base64_embeddings { base64.as_slice() } else { &[] };
-    WireRequest::of_model(&["embeddings"], Some(&request.model), Body::of(request, added))
+    let litellm_member = (is_open && added.is_empty()).then_some("\"encoding_format\":\"float\"");
+    let wire = WireRequest::of_model(&["embeddings"], Some(&request.model), Body::of(request, added))?;
+    Ok(WireRequest { litellm_member, ..wire })
 }
 
 wire_struct! {

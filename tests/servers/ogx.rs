@@ -1,0 +1,128 @@
+//! OGX, which stores responses and conversations.
+
+use futures::TryStreamExt;
+use openai_compatible::conversations::ConversationRequest;
+use openai_compatible::responses::{Item, ItemListRequest, ResponseGetRequest, ResponseRequest, ResponseStatus};
+use openai_compatible::{Client, ErrorKind};
+use std::time::Duration;
+fn client() -> Client {
+    super::client("OGX")
+}
+
+fn ask(question: &str) -> ResponseRequest {
+    let model = super::variable("OGX_MODEL");
+    ResponseRequest::new(model, question).max_output_tokens(24).temperature(0.0)
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn response_is_stored_listed_and_deleted() {
+    let responses = client().responses();
+    let created = responses.create(ask("Name three rivers.")).await.unwrap();
+    assert!(!created.text().is_empty() && created.status.is_terminal(), "{created:?}");
+
+    let stored = responses.get(&created.id).await.unwrap();
+    assert_eq!((stored.text(), &stored.id), (created.text(), &created.id));
+    let items = responses.input_items(&created.id, ItemListRequest::new()).await.unwrap().data;
+    let Some(Item::Message(message)) = items.first() else { panic!("{items:?}") };
+    assert_eq!(message.content.text(), "Name three rivers.");
+
+    assert_eq!(responses.delete(&created.id).await.unwrap().id, created.id);
+    let error = responses.get(&created.id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Api);
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn stream_gives_the_response_that_the_server_stores() {
+    let responses = client().responses();
+    let mut events = responses.stream(ask("Say hello.")).await.unwrap();
+    let (mut text, mut deltas) = (String::new(), 0);
+    while let Some(event) = events.try_next().await.unwrap() {
+        deltas += usize::from(!event.text_delta().is_empty());
+        text += event.text_delta();
+    }
+    let collected = events.collect().await.unwrap();
+    assert!(deltas > 3, "{deltas} deltas");
+    assert_eq!(text, collected.text());
+    assert_eq!(responses.get(&collected.id).await.unwrap().text(), text);
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn follow_up_refers_to_the_stored_response() {
+    let responses = client().responses();
+    let request = ask("Say hello.");
+    let first = responses.create(&request).await.unwrap();
+    let request = request.follow_up(&first, "Say it again.");
+    assert_eq!(request.previous_response_id.as_ref(), Some(&first.id));
+    let second = responses.create(&request).await.unwrap();
+    assert_eq!(second.previous_response_id.as_ref(), Some(&first.id));
+    let input = |response: &openai_compatible::responses::Response| response.usage.as_ref().unwrap().input_tokens;
+    assert!(input(&second) > input(&first), "the second response knows the first turn");
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn background_response_is_waited_for() {
+    let responses = client().responses();
+    let mut job =
+        responses.run(ask("Name three rivers.")).poll_interval(Duration::from_millis(50), Duration::from_millis(200));
+    let mut states = Vec::new();
+    while let Some(response) = job.try_next().await.unwrap() {
+        states.push(response.status);
+    }
+    assert!(!states[0].is_terminal(), "{states:?}");
+    assert!(states.last().unwrap().is_terminal(), "{states:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn background_response_is_cancelled() {
+    let responses = client().responses();
+    let created = responses.create(ask("Tell a long story.").max_output_tokens(200).background(true)).await.unwrap();
+    assert!(!created.status.is_terminal(), "{}", created.status);
+    let cancelled = responses.cancel(&created.id).await.unwrap();
+    assert_eq!(cancelled.status, ResponseStatus::Cancelled);
+    let ended = responses.wait(&created.id).await.unwrap();
+    assert_eq!(ended.status, ResponseStatus::Cancelled);
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn conversation_keeps_the_items_of_its_responses() {
+    let client = client();
+    let conversation =
+        client.conversations().create(ConversationRequest::new().metadata("topic", "rivers")).await.unwrap();
+    let request = ask("Name a river.").conversation(&conversation.id);
+    let response = client.responses().create(&request).await.unwrap();
+    client.responses().create(request.follow_up(&response, "Name another.")).await.unwrap();
+
+    let items = client.conversations().items(&conversation.id);
+    let listed: Vec<Item> =
+        items.list(ItemListRequest::new()).await.unwrap().into_stream().try_collect().await.unwrap();
+    let texts: Vec<_> = listed
+        .iter()
+        .filter_map(|item| match item {
+            Item::Message(message) => Some(message.content.text().into_owned()),
+            _ => None,
+        })
+        .collect();
+    assert!(texts.len() >= 4 && texts.iter().any(|text| text == "Name another."), "{texts:?}");
+
+    let got = client.conversations().get(&conversation.id).await.unwrap();
+    assert_eq!(got.metadata["topic"], "rivers");
+    client.conversations().delete(&conversation.id).await.unwrap();
+    assert!(client.conversations().get(&conversation.id).await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn unknown_response_and_unknown_model_are_not_found() {
+    let responses = client().responses();
+    let error = responses.get(ResponseGetRequest::new("resp_unknown")).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    let error = responses.create(ResponseRequest::new("no-such-model", "Hi")).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}
