@@ -3,10 +3,12 @@
 //! `scripts/with-local-model cargo run --example again`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
 //! needs one, `OPENAI_API_KEY`.
 
+use openai_compatible::Client;
 use openai_compatible::chat::{ChatRequest, Message, ResponseFormat};
-use openai_compatible::{Client, Result};
 use serde::Deserialize;
 use serde_json::json;
+
+mod frame;
 
 #[derive(Debug, Deserialize)]
 struct Trip {
@@ -28,9 +30,9 @@ impl TryFrom<u32> for Days {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let schema = json!({"type": "object", "properties": {"city": {"type": "string", "maxLength": 30}, "days": {"type": "integer", "minimum": 0, "maximum": 99}},
         "required": ["city", "days"], "additionalProperties": false});
     let request = ChatRequest::new(model, [Message::user("Plan a trip to a city on a river.")])

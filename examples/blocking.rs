@@ -5,13 +5,15 @@
 
 use std::io::Write;
 
+use openai_compatible::Client;
 use openai_compatible::blocking::{Block, BlockIter};
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::{Client, Result};
 
-fn main() -> Result<()> {
+mod frame;
+
+fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let request = ChatRequest::new(model, [Message::user("Name three rivers.")]).max_tokens(60);
 
     println!("{}", client.chat().create(&request).block()?.text());

@@ -3,17 +3,19 @@
 //! `scripts/with-local-model cargo run --features tokens --example budget`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and,
 //! where the server needs one, `OPENAI_API_KEY`.
 
+use openai_compatible::Client;
 use openai_compatible::chat::{ChatRequest, Message};
 use openai_compatible::tokens::{count, trim_to_budget};
-use openai_compatible::{Client, Result};
+
+mod frame;
 
 /// Tokens for the prompt: what the model can take, less what its answer needs.
 const BUDGET: usize = 220;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let mut request = ChatRequest::new(&model, [Message::system("You are brief.")]).max_tokens(40);
 
     for river in ["Nile", "Rhine", "Amazon", "Danube", "Volga", "Ganges", "Loire", "Tiber"] {

@@ -3,27 +3,18 @@
 //! Any server works: set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where it needs one, `OPENAI_API_KEY`.
 
 use std::io::{BufRead, Write, stdin, stdout};
-use std::process::ExitCode;
-use std::time::Instant;
 
+use console::style;
+use openai_compatible::Client;
 use openai_compatible::chat::{Accumulator, ChatRequest, Message};
-use openai_compatible::{Client, Result};
+
+mod frame;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run(std::env::args().skip(1).collect::<Vec<_>>().join(" ")).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}\nA small model without a key: scripts/with-local-model cargo run --example chat");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(question: String) -> Result<()> {
+async fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
-    let mut request = ChatRequest::new(model, []).include_usage(true);
+    let mut request = ChatRequest::new(frame::model(frame::models::CHAT), []).include_usage(true);
+    let question = frame::words("");
     if !question.is_empty() {
         return answer(&client, &mut request, question).await;
     }
@@ -32,28 +23,34 @@ async fn run(question: String) -> Result<()> {
         print!("\n> ");
         stdout().flush().ok();
         let mut line = String::new();
-        if stdin().lock().read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+        if stdin().lock().read_line(&mut line)? == 0 || line.trim().is_empty() {
             return Ok(());
         }
         answer(&client, &mut request, line.trim().to_owned()).await?;
     }
 }
 
-async fn answer(client: &Client, request: &mut ChatRequest, question: String) -> Result<()> {
+/// Prints the reasoning dim and the text as they arrive, and adds the message to the conversation.
+async fn answer(client: &Client, request: &mut ChatRequest, question: String) -> frame::Result {
     request.messages.push(Message::user(question));
-    let (asked, mut first_token, mut reply) = (Instant::now(), None, Accumulator::new());
     let mut chunks = client.chat().stream(&*request).await?;
+    let (mut response, mut is_reasoning) = (Accumulator::new(), false);
     while let Some(chunk) = chunks.try_next().await? {
-        if !chunk.text().is_empty() {
-            first_token.get_or_insert(asked.elapsed());
+        if let Some(reasoning) = chunk.reasoning() {
+            print!("{}", style(reasoning).dim());
+            is_reasoning = true;
+        }
+        if !chunk.text().is_empty() && std::mem::take(&mut is_reasoning) {
+            print!("\n\n");
         }
         print!("{}", chunk.text());
         stdout().flush().ok();
-        reply.push(chunk);
+        response.push(chunk);
     }
-    let Some(reply) = reply.finish() else { return Ok(()) };
-    let usage = reply.usage.as_ref().map_or_else(|| "usage not reported".to_owned(), ToString::to_string);
-    println!("\n\n[{usage}; first token after {:.2} s]", first_token.unwrap_or_default().as_secs_f64());
-    request.messages.push(reply.into_message());
+    let first = chunks.timing().time_to_first_output.unwrap_or_default();
+    let Some(response) = response.finish() else { return Ok(()) };
+    let usage = response.usage.as_ref().map_or_else(|| "usage not reported".to_owned(), ToString::to_string);
+    println!("\n\n{}", style(format!("{usage}; first token after {first:.2?}")).dim());
+    request.messages.push(response.into_message());
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use openai_compatible::chat::ChatRequest;
 
+mod frame;
+
 const WITH_MISTAKES: &str = r#"{
     "model": "llama3.2",
     "temprature": 0.2,
@@ -10,7 +12,7 @@ const WITH_MISTAKES: &str = r#"{
     "messages": [{ "role": "usr", "content": "Name three rivers." }]
 }"#;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> frame::Result {
     let text = match std::env::args().nth(1) {
         Some(file) => std::fs::read_to_string(file)?,
         None => WITH_MISTAKES.to_owned(),

@@ -3,14 +3,16 @@
 //! `scripts/with-local-model cargo run --example count`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
 //! needs one, `OPENAI_API_KEY`.
 
+use openai_compatible::Client;
 use openai_compatible::chat::{ChatRequest, Message};
 use openai_compatible::tokens::TokenCounter;
-use openai_compatible::{Client, Result};
+
+mod frame;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let models = client.models().list().await?;
     let context = models.data.iter().find(|known| known.id == model).and_then(|model| model.context_window());
     println!("context window: {}", context.map_or("unknown".to_owned(), |tokens| tokens.to_string()));

@@ -3,10 +3,10 @@
 //! Any server works that has `/embeddings`: set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where it needs one,
 //! `OPENAI_API_KEY`.
 
-use std::process::ExitCode;
-
+use openai_compatible::Client;
 use openai_compatible::embeddings::EmbeddingRequest;
-use openai_compatible::{Client, Result};
+
+mod frame;
 
 const SENTENCES: [&str; 7] = [
     "The cheetah runs faster than any other animal on land.",
@@ -19,35 +19,19 @@ const SENTENCES: [&str; 7] = [
 ];
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args().skip(1).collect();
-    let question = if words.is_empty() { "How do I bake a loaf?".to_owned() } else { words.join(" ") };
-    match run(&question).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(question: &str) -> Result<()> {
+async fn main() -> frame::Result {
+    let question = frame::words("How do I bake a loaf?");
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "text-embedding-3-small".to_owned());
-
-    let mut inputs = SENTENCES.to_vec();
-    inputs.push(question);
-    let mut vectors = client.embeddings().create(EmbeddingRequest::new(model, inputs)).await?.data;
-    let Some(question_vector) = vectors.pop() else { return Ok(()) };
-
-    let mut nearest: Vec<_> =
-        SENTENCES.into_iter().zip(vectors.iter().map(|vector| vector.cosine_similarity(&question_vector))).collect();
-    nearest.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let model = frame::model(frame::models::EMBEDDING);
+    let sentences = client.embeddings().create(EmbeddingRequest::new(&model, SENTENCES)).await?;
+    let query = client.embeddings().create(EmbeddingRequest::new(&model, &question)).await?;
+    let Some(query) = query.data.first() else { return Err("the server returned no vector".into()) };
 
     println!("{question}\n");
-    for (sentence, likeness) in nearest {
-        println!("{likeness:6.3}  {:<20}  {sentence}", "▪".repeat((likeness.max(0.0) * 20.0) as usize));
+    for (found, similarity) in sentences.nearest(query, SENTENCES.len()) {
+        let bar = "▪".repeat((similarity.max(0.0) * 20.0) as usize);
+        println!("{similarity:6.3}  {bar:<20}  {}", SENTENCES[found.index as usize]);
     }
-    println!("\n{} dimensions, by {}", question_vector.embedding.len(), client.base_url());
+    println!("\n{} dimensions, by {}", query.embedding.len(), client.base_url());
     Ok(())
 }

@@ -1,23 +1,26 @@
-//! Uploads a file, lists what is there, downloads the file again, and deletes it.
+//! Uploads a file, lists all files, downloads it again, and deletes it.
 //!
-//! `OPENAI_API_KEY=… cargo run --example files [PATH]`; `OPENAI_BASE_URL` leads to another server that has files.
+//! `OPENAI_API_KEY=… cargo run --example files [PATH]`; `OPENAI_BASE_URL` names another server that has files.
 
 use futures::TryStreamExt;
 use openai_compatible::files::{FileListRequest, Purpose};
 use openai_compatible::{Client, FileSource};
 
+mod frame;
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> frame::Result {
     let files = Client::from_env()?.files();
 
     let source = match std::env::args().nth(1) {
         Some(path) => FileSource::path(path),
         None => FileSource::bytes("rivers.txt", "The Nile, the Rhine, the Mekong.\n"),
     };
-    let source = source.on_progress(|sent, length| println!("  {sent} of {} bytes", length.unwrap_or(sent)));
-    println!("uploading {}", source.name());
+    let name = source.name().to_owned();
+    let progress = frame::Progress::bytes("upload");
+    let source = source.on_progress(move |sent, length| progress.set(sent, length.unwrap_or(0)));
     let file = files.upload(source, Purpose::UserData).await?;
-    println!("it is {} now\n", file.id);
+    println!("uploaded {name} as {}\n", file.id);
 
     println!("all files:");
     let mut all = std::pin::pin!(files.list(FileListRequest::new()).await?.into_stream());
@@ -25,8 +28,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("  {}  {}  {} bytes", file.id, file.filename, file.bytes.unwrap_or_default());
     }
 
-    // Some servers keep the content of some purposes to themselves.
-    let target = std::env::temp_dir().join("downloaded");
+    // Some servers do not return the content of some purposes.
+    let target = frame::new_file("downloaded", "txt");
     match files.content(&file.id).await {
         Ok(content) => println!("\n{} bytes are in {}", content.save_to(&target).await?, target.display()),
         Err(error) => println!("\nno download: {error}"),

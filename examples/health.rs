@@ -1,17 +1,18 @@
 //! Waits until a server is ready: `cargo run --example health -- http://localhost:8080/v1`.
 //!
-//! Or `scripts/with-local-model cargo run --example health`; without an address, `OPENAI_BASE_URL` is asked.
+//! Or `scripts/with-local-model cargo run --example health`; without an argument, `OPENAI_BASE_URL` is used.
 
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use openai_compatible::{Client, HealthState, Result};
+use openai_compatible::{Client, HealthState};
+
+mod frame;
 
 /// How long a server may take to load its model.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode> {
+async fn main() -> frame::Result {
     let client = match std::env::args().nth(1) {
         Some(base_url) => Client::builder().base_url(base_url).build()?,
         None => Client::from_env()?,
@@ -20,12 +21,13 @@ async fn main() -> Result<ExitCode> {
     loop {
         let health = client.health().await;
         println!("{:>5.1} s  {health}", started.elapsed().as_secs_f64());
-        match health.state {
-            HealthState::Healthy => return Ok(ExitCode::SUCCESS),
-            HealthState::Loading if started.elapsed() < PATIENCE => {
+        match (health.state, health.error) {
+            (HealthState::Healthy, _) => return Ok(()),
+            (HealthState::Loading, _) if started.elapsed() < PATIENCE => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            _ => return Ok(ExitCode::FAILURE),
+            (_, Some(error)) => return Err(error.into()),
+            (state, None) => return Err(format!("the server is {state}").into()),
         }
     }
 }

@@ -1,15 +1,17 @@
-//! Makes an image, or changes one: `cargo run --example images -- "A lighthouse in fog." [lighthouse.png]`
+//! Generates an image, or edits one: `cargo run --example images -- "A lighthouse in fog." [lighthouse.png]`
 //!
-//! `OPENAI_MODEL` names the model, `OPENAI_BASE_URL` and `OPENAI_API_KEY` the server.
+//! `OPENAI_BASE_URL` and `OPENAI_API_KEY` name the server, `OPENAI_MODEL` the model.
 
 use openai_compatible::images::{ImageEditRequest, ImageRequest};
 use openai_compatible::{Client, FileSource};
 
+mod frame;
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> frame::Result {
     let mut arguments = std::env::args().skip(1);
     let prompt = arguments.next().unwrap_or_else(|| "A lighthouse in fog.".into());
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-image-2".into());
+    let model = frame::model(frame::models::IMAGE);
     let client = Client::from_env()?;
 
     let images = match arguments.next() {
@@ -17,13 +19,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(path) => client.images().edit(ImageEditRequest::new(model, prompt, [FileSource::path(path)])).await?,
     };
 
-    for (n, image) in images.data.iter().enumerate() {
+    for image in &images.data {
         match &image.url {
             Some(url) => println!("{url}"),
             None => {
-                let path = format!("image-{n}.png");
+                let path = frame::new_file("image", "png");
                 image.save_to(&path).await?;
-                println!("{path}");
+                println!("{}", path.display());
             }
         }
     }

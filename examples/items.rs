@@ -4,10 +4,12 @@
 //! needs one, `OPENAI_API_KEY`.
 
 use futures::TryStreamExt;
+use openai_compatible::Client;
 use openai_compatible::chat::{ChatRequest, Message, ResponseFormat, strict_schema};
-use openai_compatible::{Client, Result};
 use serde::Deserialize;
 use serde_json::json;
+
+mod frame;
 
 #[derive(Deserialize)]
 struct River {
@@ -16,9 +18,9 @@ struct River {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let text = json!({"type": "string", "minLength": 3, "maxLength": 20});
     let river = json!({"type": "object", "properties": {"name": text, "continent": text}});
     // At the root, strict mode wants an object: the array becomes its only member, and is found there.

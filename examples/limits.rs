@@ -5,16 +5,18 @@
 
 use futures::{StreamExt, stream};
 use openai_compatible::chat::{ChatRequest, Message, Usage};
-use openai_compatible::{ClientBuilder, RateLimiter, Result};
+use openai_compatible::{ClientBuilder, RateLimiter};
+
+mod frame;
 
 const RIVERS: [&str; 8] = ["Nile", "Rhine", "Amazon", "Danube", "Volga", "Ganges", "Loire", "Tiber"];
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     // Learns requests and tokens a minute from the server's answers; what is known can be set.
     let limiter = RateLimiter::new().max_concurrency(4);
     let client = ClientBuilder::from_env().rate_limiter(limiter.clone()).retry_budget(20).build()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
 
     let calls = RIVERS.map(|river| {
         let question = format!("In one sentence: where does the {river} flow?");

@@ -2,11 +2,13 @@
 //!
 //! Set `OPENAI_API_KEY`, or `OPENAI_BASE_URL` for another server that has `/moderations`.
 
+use openai_compatible::Client;
 use openai_compatible::moderations::ModerationRequest;
-use openai_compatible::{Client, Result};
+
+mod frame;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let mut texts: Vec<String> = std::env::args().skip(1).collect();
     if texts.is_empty() {
         texts = vec!["The Nile is long.".to_owned()];

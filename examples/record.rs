@@ -3,14 +3,16 @@
 //! `scripts/with-local-model cargo run --example record`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
 //! needs one, `OPENAI_API_KEY`.
 
+use openai_compatible::ClientBuilder;
 use openai_compatible::chat::{ChatRequest, Message};
 use openai_compatible::testing::Recorder;
-use openai_compatible::{ClientBuilder, Result};
+
+mod frame;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let file = std::env::temp_dir().join(format!("rivers-{}.json", std::process::id()));
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let request = ChatRequest::new(model, [Message::user("Name a river.")]).max_tokens(20);
 
     for _ in 0..2 {

@@ -2,8 +2,10 @@
 //!
 //! Not part of OpenAI's API: set `OPENAI_BASE_URL` and `OPENAI_MODEL` for vLLM, llama.cpp, Jina, Cohere, Voyage, …
 
+use openai_compatible::Client;
 use openai_compatible::rerank::RerankRequest;
-use openai_compatible::{Client, Result};
+
+mod frame;
 
 const DOCUMENTS: [&str; 4] = [
     "The cheetah runs faster than any other animal on land.",
@@ -13,10 +15,9 @@ const DOCUMENTS: [&str; 4] = [
 ];
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let words: Vec<_> = std::env::args().skip(1).collect();
-    let question = if words.is_empty() { "Which animal is fast?".to_owned() } else { words.join(" ") };
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "bge-reranker-v2-m3".to_owned());
+async fn main() -> frame::Result {
+    let question = frame::words("Which animal is fast?");
+    let model = frame::model(frame::models::RERANK);
     let request = RerankRequest::new(model, question, DOCUMENTS).top_n(3);
     for result in Client::from_env()?.rerank().create(&request).await?.results {
         println!("{:7.3}  {}", result.relevance_score, result.text());

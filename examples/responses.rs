@@ -5,24 +5,17 @@
 
 use std::io::{BufRead, Write, stdin, stdout};
 
+use console::style;
+use openai_compatible::Client;
 use openai_compatible::responses::{ResponseInput, ResponseRequest};
-use openai_compatible::{Client, Result};
+
+mod frame;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> std::process::ExitCode {
-    match run(std::env::args().skip(1).collect()).await {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}\nA small model without a key: scripts/with-local-model cargo run --example responses");
-            std::process::ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(questions: Vec<String>) -> Result<()> {
+async fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
-    let mut request = ResponseRequest::new(model, ResponseInput::Items(Vec::new()));
+    let mut request = ResponseRequest::new(frame::model(frame::models::CHAT), ResponseInput::Items(Vec::new()));
+    let questions: Vec<_> = std::env::args().skip(1).collect();
     if questions.is_empty() {
         println!("Ask {} at {}. An empty line ends the conversation.", request.model, client.base_url());
         while let Some(question) = read_line() {
@@ -36,17 +29,17 @@ async fn run(questions: Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Prints the answer as it arrives, and returns the request of the next turn without its question.
-async fn answer(client: &Client, request: ResponseRequest, question: String) -> Result<ResponseRequest> {
+/// Prints the response as it arrives, and returns the request of the next turn without its question.
+async fn answer(client: &Client, request: ResponseRequest, question: String) -> frame::Result<ResponseRequest> {
     let request = request.item(question);
     let mut events = client.responses().stream(&request).await?;
     while let Some(event) = events.try_next().await? {
-        print!("{}", event.text_delta());
+        print!("{}{}", style(event.reasoning_delta()).dim(), event.text_delta());
         stdout().flush().ok();
     }
     let response = events.collect().await?;
     let usage = response.usage.as_ref().map_or_else(|| "usage not reported".to_owned(), ToString::to_string);
-    println!("\n\n[{usage}; {}]", response.status);
+    println!("\n\n{}", style(format!("{usage}; {}", response.status)).dim());
     Ok(request.follow_up(&response, ResponseInput::Items(Vec::new())))
 }
 

@@ -3,10 +3,12 @@
 //! `scripts/with-local-model cargo run --features schemars --example structured`, or set `OPENAI_BASE_URL`,
 //! `OPENAI_MODEL` and, where the server needs one, `OPENAI_API_KEY`.
 
+use openai_compatible::Client;
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::{Client, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+mod frame;
 
 /// A dish and how to make it.
 #[derive(Deserialize, JsonSchema)]
@@ -36,9 +38,9 @@ struct Ingredient {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let request = ChatRequest::new(model, [Message::user("A quick tomato soup, please.")])
         .json_schema::<Recipe>()
         .temperature(0.0)

@@ -6,12 +6,14 @@
 use std::time::Duration;
 
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::{CallOptions, Client, Result};
+use openai_compatible::{CallOptions, Client};
+
+mod frame;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let shared = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let request = ChatRequest::new(model, [Message::user("Name a river.")]).max_tokens(20);
 
     for tenant in ["acme", "globex"] {

@@ -9,6 +9,8 @@ use openai_compatible::chat::{ChatRequest, Message};
 use openai_compatible::testing::{self, MockService};
 use openai_compatible::{Client, ErrorKind, HttpErrorKind, Result};
 
+mod frame;
+
 /// The code under test.
 async fn summarise(client: &Client, text: &str) -> Result<String> {
     let question = format!("Summarise in one sentence: {text}");
@@ -23,7 +25,7 @@ async fn stream(client: &Client) -> Result<String> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     // A busy server, a connection that fails, then an answer: the client tries again by itself.
     let replies = MockService::new([
         testing::json(503, "busy").header("retry-after-ms", "10"),

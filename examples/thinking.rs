@@ -5,22 +5,24 @@
 
 use std::io::Write;
 
+use console::style;
+use openai_compatible::Client;
 use openai_compatible::chat::{Accumulator, ChatRequest, Message, ThinkingTags};
-use openai_compatible::{Client, Result};
+
+mod frame;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let words: Vec<_> = std::env::args().skip(1).collect();
-    let question = if words.is_empty() { "Is 91 a prime number?".to_owned() } else { words.join(" ") };
+async fn main() -> frame::Result {
+    let question = frame::words("Is 91 a prime number?");
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let request = ChatRequest::new(model, [Message::user(question)]).max_tokens(200).include_usage(true);
 
     let mut chunks = client.chat().stream(&request).await?.split_thinking(ThinkingTags::default());
     let mut reply = Accumulator::new();
     while let Some(chunk) = chunks.try_next().await? {
         if let Some(reasoning) = chunk.reasoning() {
-            print!("\x1b[2m{reasoning}\x1b[0m");
+            print!("{}", style(reasoning).dim());
         }
         print!("{}", chunk.text());
         let _ = std::io::stdout().flush();

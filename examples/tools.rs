@@ -3,10 +3,13 @@
 //! `scripts/with-local-model cargo run --features schemars --example tools`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL`
 //! and, where the server needs one, `OPENAI_API_KEY`.
 
+use console::style;
+use openai_compatible::Client;
 use openai_compatible::chat::{ChatRequest, Json, Message, Permission, ToolChoice, ToolEvent, ToolSet};
-use openai_compatible::{Client, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+mod frame;
 
 #[derive(Deserialize, JsonSchema)]
 struct Place {
@@ -27,9 +30,9 @@ async fn weather(place: Place) -> Json<Weather> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let client = Client::from_env()?;
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let tools = ToolSet::new().function("weather", "Today's weather in a city", weather);
     let request = ChatRequest::new(model, [Message::user("Do I need an umbrella in Oslo?")])
         .tool_choice(ToolChoice::function("weather")) // for the first round; small models need the push
@@ -42,16 +45,17 @@ async fn main() -> Result<()> {
         .run_tools(&request, &tools)
         .max_rounds(4)
         .on_tool_call(|call| {
-            println!("[{} wants {}]", call.name(), call.arguments_text());
+            println!("{}", style(format!("{}({})", call.name(), call.arguments_text())).dim());
             async { Permission::Allow }
         })
         .stream();
     while let Some(event) = events.try_next().await? {
         match event {
             ToolEvent::Chunk(chunk) => print!("{}", chunk.text()),
-            ToolEvent::Result(result) => println!("[{} says {}]", result.call.name(), result.text()),
+            ToolEvent::Result(result) => println!("{}", style(format!("= {}", result.text())).dim()),
             ToolEvent::Done(run) => {
-                println!("\n[{} rounds; {}]", run.rounds, run.usage.unwrap_or_default());
+                let summary = format!("{} rounds; {}", run.rounds, run.usage.unwrap_or_default());
+                println!("\n\n{}", style(summary).dim());
             }
             _ => {}
         }

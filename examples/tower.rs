@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::{ClientBuilder, DefaultHttp, HttpError, HttpErrorKind, HttpService, RequestBody, Result};
+use openai_compatible::{ClientBuilder, DefaultHttp, HttpError, HttpErrorKind, HttpService, RequestBody};
 use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 
+mod frame;
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> frame::Result {
     let started = Instant::now();
     let http = DefaultHttp::new(Duration::from_secs(5));
     // Any layer fits: limits, metrics, signatures, a cache. Retries are the client's, above it.
@@ -37,7 +39,7 @@ async fn main() -> Result<()> {
         })
         .build()?;
 
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
+    let model = frame::model(frame::models::CHAT);
     let ask = |river| {
         let request = ChatRequest::new(&model, [Message::user(format!("Where is the {river}?"))]).max_tokens(24);
         client.chat().create(request)

@@ -8,6 +8,8 @@ use openai_compatible::webhooks::Webhooks;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+mod frame;
+
 /// Reads one request: its headers, and its body.
 async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<(HeaderMap, Vec<u8>)> {
     let (mut headers, mut line) = (HeaderMap::new(), String::new());
@@ -26,7 +28,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<(HeaderMap, 
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> frame::Result {
     let webhooks = Webhooks::from_env()?;
     let port: u16 = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(8000);
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

@@ -150,7 +150,7 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
-    /// let body = serde_json::json!({ "model": "gpt-4o-mini", "input": "Name a river.", "stream": true });
+    /// let body = serde_json::json!({ "model": "gpt-6-luna", "input": "Name a river.", "stream": true });
     /// let mut events = client.post_stream::<serde_json::Value>("responses", &body).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     println!("{event}");

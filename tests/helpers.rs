@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use http_body::Body as _;
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::probe::{Support, probe};
+use openai_compatible::probe::{ProbeEvent, Support, probe};
 use openai_compatible::responses::ResponseRequest;
 use openai_compatible::testing::{self, MockService};
 use openai_compatible::{
@@ -321,7 +321,7 @@ async fn probed(has_responses: bool) -> BTreeMap<String, Support> {
         }
     };
     let client = Client::builder().base_url("http://test.invalid/v1").http_service(service).build().unwrap();
-    let report = probe(&client, None, Duration::from_secs(5), |_| {}).await;
+    let report = probe(&client, None, Duration::from_secs(5), |_| {}).await.unwrap();
     assert_eq!(report.model, "m");
     report.findings.into_iter().map(|finding| (finding.feature, finding.support)).collect()
 }
@@ -345,6 +345,37 @@ async fn probe_finds_each_feature_of_the_responses_api() {
     }
     assert_eq!((found["streaming"], found["embeddings"]), (Support::Supported, Support::Unsupported));
     assert_eq!(found["tools"], Support::Partial, "called without the required argument");
+}
+
+#[tokio::test(start_paused = true)]
+async fn probe_announces_each_feature_before_its_finding() {
+    let client = Client::builder()
+        .base_url("http://test.invalid/v1")
+        .http_service(|_: http::Request<RequestBody>| testing::json(404, json!({"detail": "Not Found"})).respond())
+        .build()
+        .unwrap();
+    let seen = std::cell::RefCell::new(Vec::new());
+    let watch = |event: ProbeEvent<'_>| match event {
+        ProbeEvent::Testing(feature) => seen.borrow_mut().push(format!("{feature}?")),
+        ProbeEvent::Found(finding) => seen.borrow_mut().push(finding.feature.clone()),
+        _ => {}
+    };
+    let report = probe(&client, Some("m"), Duration::from_secs(5), watch).await.unwrap();
+    let expected: Vec<_> =
+        report.findings.iter().flat_map(|f| [format!("{}?", f.feature), f.feature.clone()]).collect();
+    assert_eq!(seen.into_inner(), expected);
+    let widest = report.to_string().lines().map(|row| row.chars().count()).max();
+    assert!(widest <= Some(80), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn probe_fails_at_once_if_the_server_is_unreachable() {
+    let mock = MockService::new([]);
+    (0..4).for_each(|_| mock.push(testing::http_error(openai_compatible::HttpErrorKind::Connect)));
+    let client = mock.client().unwrap();
+    let seen = std::cell::Cell::new(0);
+    let error = probe(&client, None, Duration::from_secs(5), |_| seen.set(seen.get() + 1)).await.unwrap_err();
+    assert_eq!((error.kind(), seen.get()), (ErrorKind::Connect, 1));
 }
 
 #[tokio::test(start_paused = true)]

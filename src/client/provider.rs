@@ -80,7 +80,7 @@ macro_rules! providers {
     (@from $variable:literal, $path:literal) => { Some(($variable, $path)) };
 }
 
-// Sources: the providers' documentation, as of 2026-11-21. `docs/providers.md` lists what has been verified.
+// Sources: the providers' documentation, as of 2026-11-27. `docs/providers.md` lists what has been verified.
 providers! {
     /// api.openai.com.
     OpenAi = "openai", "OpenAI", "https://api.openai.com/v1", Bearer, ["OPENAI_API_KEY"], from "OPENAI_BASE_URL" + "";
@@ -108,7 +108,7 @@ providers! {
     "no files, batches, speech or images";
     /// The server of llama.cpp.
     LlamaCpp = "llamacpp", "llama.cpp", "http://localhost:8080/v1", OptionalBearer, ["LLAMA_API_KEY"];
-    "no files, batches, audio or images";
+    "no files, batches, speech or images";
     /// LM Studio.
     LmStudio = "lmstudio", "LM Studio", "http://localhost:1234/v1", OptionalBearer, ["LM_API_TOKEN"];
     "no files, batches, audio or images";
@@ -116,7 +116,7 @@ providers! {
     LiteLlm = "litellm", "LiteLLM", "http://localhost:4000/v1", Bearer, ["LITELLM_API_KEY"];
     "what works depends on the model behind it";
     /// together.ai.
-    Together = "together", "Together", "https://api.together.xyz/v1", Bearer, ["TOGETHER_API_KEY"], from "TOGETHER_BASE_URL" + "";
+    Together = "together", "Together", "https://api.together.ai/v1", Bearer, ["TOGETHER_API_KEY"], from "TOGETHER_BASE_URL" + "";
     "logprobs is a number", "batches have a shape of their own";
     /// fireworks.ai.
     Fireworks = "fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", Bearer, ["FIREWORKS_API_KEY"];
@@ -126,7 +126,7 @@ providers! {
     "no embeddings, batches, audio or images", "completions below /beta";
     /// mistral.ai.
     Mistral = "mistral", "Mistral", "https://api.mistral.ai/v1", Bearer, ["MISTRAL_API_KEY"];
-    "no completions, speech or images", "random_seed in place of seed", "tool call ids have 9 characters",
+    "no completions or images", "random_seed in place of seed", "tool call ids have 9 characters",
     "batches have a shape of their own";
     /// Gemini with its OpenAI paths.
     Gemini = "gemini", "Gemini", "https://generativelanguage.googleapis.com/v1beta/openai", Bearer,
@@ -155,7 +155,7 @@ providers! {
     "no files, batches or audio";
     /// perplexity.ai.
     Perplexity = "perplexity", "Perplexity", "https://api.perplexity.ai", Bearer, ["PERPLEXITY_API_KEY"];
-    "chat only", "usage is cumulative in every chunk";
+    "chat and responses only", "usage is cumulative in every chunk";
     /// moonshot.ai.
     Moonshot = "moonshot", "Moonshot", "https://api.moonshot.ai/v1", Bearer, ["MOONSHOT_API_KEY"];
     "no embeddings, batches, audio or images";
@@ -167,7 +167,7 @@ providers! {
     "no files or batches";
     /// The router of Hugging Face.
     HuggingFace = "huggingface", "Hugging Face", "https://router.huggingface.co/v1", Bearer, ["HF_TOKEN"];
-    "chat and models only";
+    "chat, responses (beta) and models only";
     /// The AI Gateway of Vercel.
     Vercel = "vercel", "Vercel AI Gateway", "https://ai-gateway.vercel.sh/v1", Bearer, ["AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"];
     "no files, batches or audio";

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::chat::{ChatCompletion, ChatRequest, Message, Part, ResponseFormat, Tool, ToolCall, ToolChoice};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::helpers::health::HealthState;
+use crate::helpers::health::{Health, HealthState};
 use crate::responses::{Response, ResponseRequest};
 
 /// The features that a server supports. `Display` is a table, [`to_markdown`](ProbeReport::to_markdown) one for
@@ -70,24 +70,51 @@ impl Support {
 /// Whether a feature works, and details.
 type Seen = (Support, String);
 
-/// Tests the features of a server one by one, each within a time limit and without retries; `watch` receives each
-/// finding. Without a model, the first one that the server lists is used.
+/// What happens while a server is probed.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum ProbeEvent<'a> {
+    /// The test of a feature begins.
+    Testing(&'a str),
+    /// The test of a feature is over.
+    Found(&'a Finding),
+}
+
+/// Tests the features of a server one by one, each within a time limit and without retries; `watch` receives the name of
+/// each feature before its test, and the finding after it. Without a model, the first one that the server lists is used.
 ///
-/// A feature that a model is too small for is `Partial`. If the server is unreachable, all are `Unknown` at once.
+/// A feature that a model is too small for is `Partial`. If the server stops while it is probed, the features that are
+/// left are `Unknown`.
 ///
 /// ```no_run
-/// # async fn run(client: openai_compatible::Client) {
+/// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
 /// use std::time::Duration;
 /// use openai_compatible::probe::probe;
 ///
-/// let found = probe(&client, None, Duration::from_secs(30), |_| {}).await;
+/// let found = probe(&client, None, Duration::from_secs(30), |_| {}).await?;
 /// println!("{found}");
+/// # Ok(())
 /// # }
 /// ```
-pub async fn probe(client: &Client, model: Option<&str>, limit: Duration, watch: impl Fn(&Finding)) -> ProbeReport {
+///
+/// # Errors
+///
+/// Returns an [`ErrorKind::Connect`] if the server is unreachable.
+pub async fn probe(
+    client: &Client,
+    model: Option<&str>,
+    limit: Duration,
+    watch: impl Fn(ProbeEvent<'_>),
+) -> Result<ProbeReport> {
     let mut findings = Report { limit, watch, found: Vec::new(), is_down: false };
     let mut listed = None;
-    findings.add("health", health(client)).await;
+    (findings.watch)(ProbeEvent::Testing("health"));
+    let started = Instant::now();
+    let mut health = client.health().await;
+    if let Some(error) = health.error.take_if(|error| error.kind() == ErrorKind::Connect) {
+        return Err(error);
+    }
+    findings.record("health", started, health_support(&health));
     findings
         .add("models", async {
             let models: Value = client.get("models").max_retries(0).await?;
@@ -118,7 +145,7 @@ pub async fn probe(client: &Client, model: Option<&str>, limit: Duration, watch:
     findings.add("stored responses", checks.stored_responses()).await;
     findings.add("background responses", checks.background_responses()).await;
     let found = findings.found;
-    ProbeReport { base_url: client.base_url().to_owned(), model, findings: found }
+    Ok(ProbeReport { base_url: client.base_url().to_owned(), model, findings: found })
 }
 
 struct Report<W> {
@@ -128,10 +155,11 @@ struct Report<W> {
     is_down: bool,
 }
 
-impl<W: Fn(&Finding)> Report<W> {
+impl<W: Fn(ProbeEvent<'_>)> Report<W> {
     async fn add(&mut self, feature: &str, attempt: impl Future<Output = Result<Seen>>) {
+        (self.watch)(ProbeEvent::Testing(feature));
         let started = Instant::now();
-        let (support, note) = if self.is_down {
+        let seen = if self.is_down {
             (Support::Unknown, "server unreachable".to_owned())
         } else {
             match timeout(self.limit, attempt).await {
@@ -143,9 +171,13 @@ impl<W: Fn(&Finding)> Report<W> {
                 Err(_) => (Support::Unknown, format!("timed out after {:?}", self.limit)),
             }
         };
+        self.record(feature, started, seen);
+    }
+
+    fn record(&mut self, feature: &str, started: Instant, (support, note): Seen) {
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let finding = Finding { feature: feature.to_owned(), support, note, milliseconds };
-        (self.watch)(&finding);
+        (self.watch)(ProbeEvent::Found(&finding));
         self.found.push(finding);
     }
 }
@@ -165,17 +197,13 @@ fn refusal(error: &Error) -> Seen {
     (support, format!("{status}{}", crate::transport::decode::excerpt(&message)))
 }
 
-async fn health(client: &Client) -> Result<Seen> {
-    let health = client.health().await;
+fn health_support(health: &Health) -> Seen {
     let support = match health.state {
         HealthState::Healthy => Support::Supported,
         HealthState::Loading | HealthState::Unhealthy => Support::Partial,
         HealthState::Unknown | HealthState::Unreachable => Support::Unknown,
     };
-    match health.error {
-        Some(error) if error.kind() == ErrorKind::Connect => Err(error),
-        _ => Ok((support, crate::transport::decode::excerpt(&health.to_string()))),
-    }
+    (support, crate::transport::decode::excerpt(&health.to_string()))
 }
 
 struct Checks<'a> {
@@ -417,9 +445,14 @@ impl fmt::Display for ProbeReport {
 }
 
 impl fmt::Display for Finding {
-    /// A row of the table.
+    /// A row of the table, within 80 columns: the details may be cut.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let note: String = self.note.chars().take(60).collect();
-        write!(f, "  {:22} {:7} {:>6} ms  {note}", self.feature, self.support.sign(), self.milliseconds)
+        const WIDTH: usize = 38;
+        let mut note: String = self.note.chars().take(WIDTH).collect();
+        if note.len() < self.note.len() {
+            note.pop();
+            note.push('…');
+        }
+        write!(f, "  {:20}  {:6} {:>6} ms  {note}", self.feature, self.support.sign(), self.milliseconds)
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! let conversation = client.conversations().create(ConversationRequest::new()).await?;
 //! for question in ["Name three rivers.", "How long are they?"] {
-//!     let request = ResponseRequest::new("gpt-5-mini", question).conversation(&conversation.id);
+//!     let request = ResponseRequest::new("gpt-6-luna", question).conversation(&conversation.id);
 //!     println!("{}", client.responses().create(&request).await?.text());
 //! }
 //! # Ok(())

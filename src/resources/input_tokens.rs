@@ -13,7 +13,7 @@ impl Responses {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::responses::ResponseRequest;
     ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.");
+    /// let request = ResponseRequest::new("gpt-6-luna", "Name three rivers.");
     /// println!("{} tokens", client.responses().count_input_tokens(&request).await?.input_tokens);
     /// # Ok(())
     /// # }

@@ -49,7 +49,7 @@ impl Models {
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
-    /// let model = client.models().get("gpt-4o-mini").await?;
+    /// let model = client.models().get("gpt-6-luna").await?;
     /// println!("{} by {}", model.id, model.owned_by);
     /// # Ok(())
     /// # }
@@ -64,7 +64,7 @@ impl Models {
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
-    /// let gone = client.models().delete("ft:gpt-4o-mini:acme:suffix:abc123").await?;
+    /// let gone = client.models().delete("ft:llama-3:acme:suffix:abc123").await?;
     /// assert!(gone.deleted);
     /// # Ok(())
     /// # }

@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = ().serve(TokioChildProcess::new(command)?).await?;
     let tools = tools_of(&server).await?;
 
-    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-5-mini".to_owned());
+    let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-6-luna".to_owned());
     let request =
         ChatRequest::new(model, [Message::user("What is the weather in Oslo?")]).temperature(0.0).max_tokens(400);
     let mut run = Client::from_env()?.chat().run_tools(&request, &tools).stream();

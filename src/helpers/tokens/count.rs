@@ -10,7 +10,7 @@ use crate::chat::{AssistantMessage, ChatRequest, Content, FunctionCall, ImageDet
 const PER_MESSAGE: usize = 3;
 /// Tokens at the start of the answer.
 const ANSWER: usize = 3;
-/// An image with low detail, and one of 1024 × 1024 pixels, on `gpt-4o`.
+/// An image with low detail, and one of 1024 × 1024 pixels, on OpenAI's models of 2024.
 const SMALL_IMAGE: usize = 85;
 const IMAGE: usize = 765;
 /// Texts are counted in parts: tiktoken panics at a million capitals or spaces in a row.
@@ -24,7 +24,7 @@ impl ChatRequest {
     /// ```
     /// use openai_compatible::chat::{ChatRequest, Message};
     ///
-    /// let request = ChatRequest::new("gpt-4o", [Message::user("Name three rivers.")]);
+    /// let request = ChatRequest::new("gpt-6-luna", [Message::user("Name three rivers.")]);
     /// assert_eq!(request.count_tokens(), 11);
     /// ```
     pub fn count_tokens(&self) -> usize {
@@ -39,7 +39,7 @@ impl ChatRequest {
 /// Returns the number of tokens of a conversation as a prompt of this model. *Feature* `tokens`.
 ///
 /// Exact for the texts of OpenAI's models, also under `openai/…` on gateways. Estimates for other models (with the
-/// vocabulary of `gpt-4o`), tools and schemas (as JSON), tool calls, and images (85 tokens with low detail, else 765).
+/// vocabulary `o200k_base`), tools and schemas (as JSON), tool calls, and images (85 tokens with low detail, else 765).
 /// Audio and files are not counted. The first call for a model loads its vocabulary, which takes some tenths of a
 /// second.
 ///
@@ -47,7 +47,7 @@ impl ChatRequest {
 /// use openai_compatible::chat::Message;
 ///
 /// let messages = [Message::system("Be brief."), Message::user("Name three rivers.")];
-/// assert_eq!(openai_compatible::tokens::count(&messages, "gpt-4o"), 18);
+/// assert_eq!(openai_compatible::tokens::count(&messages, "gpt-6-luna"), 18);
 /// ```
 pub fn count(messages: &[Message], model: &str) -> usize {
     let vocabulary = vocabulary(model);

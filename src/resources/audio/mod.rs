@@ -6,10 +6,10 @@
 //! use openai_compatible::{Client, FileSource};
 //!
 //! let client = Client::from_env()?;
-//! let request = TranscriptionRequest::new("whisper-1", FileSource::path("talk.mp3")).language("en");
+//! let request = TranscriptionRequest::new("gpt-transcribe", FileSource::path("talk.mp3")).language("en");
 //! println!("{}", client.audio().transcribe(&request).await?.text);
 //!
-//! let request = SpeechRequest::new("tts-1", "Mind the gap.", "alloy");
+//! let request = SpeechRequest::new("kokoro", "Mind the gap.", "af_heart");
 //! client.audio().speak(&request).await?.save_to("gap.mp3").await?;
 //! # Ok(())
 //! # }
@@ -63,7 +63,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::TranscriptionRequest};
     ///
-    /// let request = TranscriptionRequest::new("whisper-1", FileSource::path("talk.mp3"));
+    /// let request = TranscriptionRequest::new("gpt-transcribe", FileSource::path("talk.mp3"));
     /// println!("{}", client.audio().transcribe(&request).await?.text);
     /// # Ok(())
     /// # }
@@ -80,7 +80,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::TranscriptionRequest};
     ///
-    /// let request = TranscriptionRequest::new("whisper-1", FileSource::path("talk.mp3"))
+    /// let request = TranscriptionRequest::new("whisper-large-v3", FileSource::path("talk.mp3"))
     ///     .timestamp_granularities(["word"]);
     /// for word in client.audio().transcribe_verbose(&request).await?.words {
     ///     println!("{:>7.2} s  {}", word.start, word.word);
@@ -100,7 +100,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::TranscriptionRequest};
     ///
-    /// let request = TranscriptionRequest::new("gpt-4o-transcribe-diarize", FileSource::path("meeting.mp3"));
+    /// let request = TranscriptionRequest::new("voxtral-diarize", FileSource::path("meeting.mp3"));
     /// for segment in client.audio().transcribe_diarized(&request).await?.segments {
     ///     println!("{}: {}", segment.speaker, segment.text);
     /// }
@@ -122,7 +122,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::{TextFormat, TranscriptionRequest}};
     ///
-    /// let request = TranscriptionRequest::new("whisper-1", FileSource::path("film.mp4"));
+    /// let request = TranscriptionRequest::new("whisper-large-v3", FileSource::path("film.mp4"));
     /// let subtitles = client.audio().transcribe_text(&request, TextFormat::Srt).await?;
     /// println!("{subtitles}");
     /// # Ok(())
@@ -141,14 +141,14 @@ impl Audio {
 
     /// Streams a transcription: `POST /audio/transcriptions` with `"stream": true`.
     ///
-    /// *Providers*: models that do not support streaming (OpenAI's `whisper-1`) yield a single
+    /// *Providers*: models that do not support streaming yield a single
     /// [`TranscriptionEvent::Done`].
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::TranscriptionRequest};
     ///
-    /// let request = TranscriptionRequest::new("gpt-4o-transcribe", FileSource::path("talk.mp3"));
+    /// let request = TranscriptionRequest::new("gpt-transcribe", FileSource::path("talk.mp3"));
     /// let mut events = client.audio().transcribe_stream(&request).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     print!("{}", event.delta());
@@ -172,7 +172,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::{TranscriptionEvent, TranscriptionRequest}};
     ///
-    /// let request = TranscriptionRequest::new("gpt-4o-transcribe-diarize", FileSource::path("meeting.mp3"));
+    /// let request = TranscriptionRequest::new("voxtral-diarize", FileSource::path("meeting.mp3"));
     /// let mut events = client.audio().transcribe_diarized_stream(&request).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     if let TranscriptionEvent::Segment(segment) = event {
@@ -191,13 +191,14 @@ impl Audio {
         Call::new(&self.client.settings, request, BodyMode::Stream, TranscriptionEvent::open)
     }
 
-    /// Translates an audio file into English: `POST /audio/translations`.
+    /// Translates an audio file into English: `POST /audio/translations`. *Providers*: OpenAI ends this endpoint on
+    /// 2027-02-26; Groq, vLLM, LocalAI and LiteLLM keep it.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::TranslationRequest};
     ///
-    /// let request = TranslationRequest::new("whisper-1", FileSource::path("vortrag.mp3"));
+    /// let request = TranslationRequest::new("whisper-large-v3", FileSource::path("vortrag.mp3"));
     /// println!("{}", client.audio().translate(&request).await?.text);
     /// # Ok(())
     /// # }
@@ -214,7 +215,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::TranslationRequest};
     ///
-    /// let request = TranslationRequest::new("whisper-1", FileSource::path("vortrag.mp3"));
+    /// let request = TranslationRequest::new("whisper-large-v3", FileSource::path("vortrag.mp3"));
     /// for segment in client.audio().translate_verbose(&request).await?.segments {
     ///     println!("{:>7.2} s {}", segment.start, segment.text);
     /// }
@@ -235,7 +236,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, audio::{TextFormat, TranslationRequest}};
     ///
-    /// let request = TranslationRequest::new("whisper-1", FileSource::path("film.mp4"));
+    /// let request = TranslationRequest::new("whisper-large-v3", FileSource::path("film.mp4"));
     /// println!("{}", client.audio().translate_text(&request, TextFormat::Vtt).await?);
     /// # Ok(())
     /// # }
@@ -257,7 +258,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::audio::SpeechRequest;
     ///
-    /// let request = SpeechRequest::new("tts-1", "Mind the gap.", "alloy").response_format("wav");
+    /// let request = SpeechRequest::new("kokoro", "Mind the gap.", "af_heart").response_format("wav");
     /// client.audio().speak(&request).await?.save_to("gap.wav").await?;
     /// # Ok(())
     /// # }
@@ -281,7 +282,7 @@ impl Audio {
     /// # async fn run(client: openai_compatible::Client, mut player: impl std::io::Write) -> Result<(), Box<dyn std::error::Error>> {
     /// use openai_compatible::audio::SpeechRequest;
     ///
-    /// let request = SpeechRequest::new("gpt-4o-mini-tts", "Mind the gap.", "alloy").response_format("pcm");
+    /// let request = SpeechRequest::new("kokoro", "Mind the gap.", "af_heart").response_format("pcm");
     /// let mut events = client.audio().speak_stream(&request).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     player.write_all(&event.audio_bytes()?)?;

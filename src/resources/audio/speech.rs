@@ -24,7 +24,7 @@ wire_struct! {
         pub input: String = always,
         /// Voice to use: a built-in voice by name, or a custom voice by id.
         pub voice: Voice = always,
-        /// Instructions for tone, pace or accent. Not supported by `tts-1` and `tts-1-hd`.
+        /// Instructions for tone, pace or accent. Ignored by models that do not support them.
         pub instructions: Option<String>,
         /// Audio format of the response.
         pub response_format: Option<SpeechFormat>,

@@ -89,7 +89,7 @@ impl Voices {
     ///
     /// let request = VoiceRequest::new("Ada", FileSource::path("ada.wav"), "cons_123");
     /// let ada = client.audio().voices().create(&request).await?;
-    /// client.audio().speak(SpeechRequest::new("gpt-4o-mini-tts", "Hello.", &ada)).await?.save_to("hello.mp3").await?;
+    /// client.audio().speak(SpeechRequest::new("kokoro", "Hello.", &ada)).await?.save_to("hello.mp3").await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -11,7 +11,7 @@
 //! let mut input = BatchInput::new();
 //! for place in ["Egypt", "Vietnam", "Peru"] {
 //!     let message = Message::user(format!("Name the longest river of {place}."));
-//!     input.push(place, &ChatRequest::new("gpt-4o-mini", [message]))?;
+//!     input.push(place, &ChatRequest::new("gpt-6-luna", [message]))?;
 //! }
 //!
 //! let client = Client::from_env()?;

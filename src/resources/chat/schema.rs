@@ -14,7 +14,7 @@
 //!     "required": ["title", "minutes"],
 //!     "additionalProperties": false,
 //! });
-//! let request = ChatRequest::new("gpt-4o-mini", [Message::user("A quick soup, please.")])
+//! let request = ChatRequest::new("gpt-6-luna", [Message::user("A quick soup, please.")])
 //!     .response_format(ResponseFormat::json_schema("recipe", schema)); // or: .json_schema::<Recipe>()
 //! let recipe: Recipe = client.chat().create(&request).await?.parse()?;
 //! # let _ = (recipe.title, recipe.minutes); Ok(())

@@ -141,14 +141,14 @@ impl Images {
         Call::new(&self.client.settings, edit(request.borrow(), true), BodyMode::Stream, ImageEvent::open)
     }
 
-    /// Creates variations of an image: `POST /images/variations`. *Providers*: `dall-e-2` on OpenAI; few other servers
+    /// Creates variations of an image: `POST /images/variations`. *Providers*: older models of OpenAI; few other servers
     /// support it.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::{FileSource, images::ImageVariationRequest};
     ///
-    /// let request = ImageVariationRequest::new("dall-e-2", FileSource::path("cat.png")).n(2);
+    /// let request = ImageVariationRequest::new("my-image-model", FileSource::path("cat.png")).n(2);
     /// for image in client.images().variation(&request).await?.data {
     ///     println!("{:?}", image.url);
     /// }
@@ -182,7 +182,7 @@ fn edit(request: &ImageEditRequest, stream: bool) -> Result<WireRequest> {
 
 fn edit_form(request: &ImageEditRequest, stream: bool) -> Result<Form> {
     let mut form = Form::new().fields(request, &[stream_override(stream)], &["images", "mask", "markup"])?;
-    // A single image is sent without brackets, for servers that predate `gpt-image-1` and accept only one image.
+    // A single image is sent without brackets, for servers that accept only one image.
     let part = if request.images.len() == 1 { "image" } else { "image[]" };
     let images = request.images.iter().map(|image| (part, image));
     let masks = request.mask.iter().map(|mask| ("mask", mask));

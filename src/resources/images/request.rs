@@ -33,7 +33,7 @@ wire_struct! {
         pub response_format: Option<ResponseFormat>,
         /// Width and height in pixels, such as `1536x1024`, or `auto`.
         pub size: Option<String>,
-        /// `vivid` or `natural`. *Providers*: `dall-e-3`.
+        /// `vivid` or `natural`. *Providers*: older models of OpenAI.
         pub style: Option<String>,
         /// Work spent on planning the image: `low`, `medium` or `high`.
         pub complexity: Option<String>,
@@ -81,7 +81,7 @@ wire_struct! {
         pub partial_images: Option<u32>,
         /// Rendering quality of the image.
         pub quality: Option<Quality>,
-        /// Delivery as URL or base64. *Providers*: `dall-e-2`.
+        /// Delivery as URL or base64. *Providers*: older models of OpenAI, and most other servers.
         pub response_format: Option<ResponseFormat>,
         /// Width and height in pixels, such as `1536x1024`, or `auto`.
         pub size: Option<String>,
@@ -253,9 +253,9 @@ open_enum! {
         Max = "max",
         /// The model decides.
         Auto = "auto",
-        /// Standard quality of `dall-e-2` and `dall-e-3`.
+        /// Standard quality, on older models.
         Standard = "standard",
-        /// High quality of `dall-e-3`.
+        /// High quality, on older models.
         Hd = "hd",
     }
 

@@ -5,7 +5,7 @@
 //! use openai_compatible::{Client, responses::ResponseRequest};
 //!
 //! let client = Client::from_env()?;
-//! let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.").instructions("Be brief.");
+//! let request = ResponseRequest::new("gpt-6-luna", "Name three rivers.").instructions("Be brief.");
 //! let response = client.responses().create(&request).await?;
 //! println!("{}", response.text());
 //!
@@ -78,7 +78,7 @@ impl Responses {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::responses::ResponseRequest;
     ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.");
+    /// let request = ResponseRequest::new("gpt-6-luna", "Name three rivers.");
     /// println!("{}", client.responses().create(&request).await?.text());
     /// # Ok(())
     /// # }
@@ -104,7 +104,7 @@ impl Responses {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::responses::ResponseRequest;
     ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.");
+    /// let request = ResponseRequest::new("gpt-6-luna", "Name three rivers.");
     /// let mut events = client.responses().stream(&request).await?;
     /// while let Some(event) = events.try_next().await? {
     ///     print!("{}", event.text_delta());
@@ -239,7 +239,7 @@ impl Responses {
     /// # async fn run(client: openai_compatible::Client, items: Vec<openai_compatible::responses::Item>) -> openai_compatible::Result<()> {
     /// use openai_compatible::responses::ResponseRequest;
     ///
-    /// let request = ResponseRequest::new("gpt-5-mini", items);
+    /// let request = ResponseRequest::new("gpt-6-luna", items);
     /// let compacted = client.responses().compact(&request).await?;
     /// let request = request.input(compacted.output);
     /// # let _ = request; Ok(())

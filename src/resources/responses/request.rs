@@ -199,7 +199,7 @@ impl ResponseRequest {
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
     /// use openai_compatible::responses::ResponseRequest;
     ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.");
+    /// let request = ResponseRequest::new("gpt-6-luna", "Name three rivers.");
     /// let response = client.responses().create(&request).await?;
     /// let request = request.follow_up(&response, "How long are they?");
     /// println!("{}", client.responses().create(&request).await?.text());
@@ -272,7 +272,7 @@ impl ResponseRequest {
     /// #[derive(serde::Deserialize, schemars::JsonSchema)]
     /// struct Recipe { title: String, minutes: u32 }
     ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "A quick soup, please.");
+    /// let request = ResponseRequest::new("gpt-6-luna", "A quick soup, please.");
     /// let recipe: Recipe = client.responses().create(request.json_schema::<Recipe>()).await?.parse()?;
     /// println!("{}, {} minutes", recipe.title, recipe.minutes);
     /// # Ok(())

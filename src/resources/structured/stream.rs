@@ -43,7 +43,7 @@ impl ResponseStream {
     /// use futures::TryStreamExt;
     /// use openai_compatible::responses::ResponseRequest;
     ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "Name three rivers.");
+    /// let request = ResponseRequest::new("gpt-6-luna", "Name three rivers.");
     /// let mut texts = client.responses().stream(&request).await?.texts();
     /// while let Some(text) = texts.try_next().await? {
     ///     print!("{text}");

@@ -28,7 +28,7 @@ impl Responses {
     /// # async fn run(client: openai_compatible::Client, tools: openai_compatible::chat::ToolSet) -> openai_compatible::Result<()> {
     /// use openai_compatible::responses::ResponseRequest;
     ///
-    /// let request = ResponseRequest::new("gpt-5-mini", "What is the weather in Oslo?");
+    /// let request = ResponseRequest::new("gpt-6-luna", "What is the weather in Oslo?");
     /// let run = client.responses().run_tools(&request, &tools).max_rounds(5).await?;
     /// println!("{} ({} rounds)", run.text(), run.rounds);
     /// # Ok(())

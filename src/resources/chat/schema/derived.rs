@@ -40,7 +40,7 @@ impl ChatRequest {
     /// #[derive(serde::Deserialize, schemars::JsonSchema)]
     /// struct Recipe { title: String, minutes: u32 }
     ///
-    /// let request = ChatRequest::new("gpt-4o-mini", [Message::user("A quick soup, please.")]);
+    /// let request = ChatRequest::new("gpt-6-luna", [Message::user("A quick soup, please.")]);
     /// let recipe: Recipe = client.chat().create(request.json_schema::<Recipe>()).await?.parse()?;
     /// println!("{}, {} minutes", recipe.title, recipe.minutes);
     /// # Ok(())
