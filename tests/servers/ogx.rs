@@ -1,10 +1,15 @@
 //! OGX, which stores responses and conversations.
 
 use futures::TryStreamExt;
+use openai_compatible::batches::BatchInput;
+use openai_compatible::chat::{ChatCompletion, ChatRequest, Message};
 use openai_compatible::conversations::ConversationRequest;
+use openai_compatible::embeddings::EmbeddingRequest;
+use openai_compatible::files::{FileListRequest, Purpose};
 use openai_compatible::responses::{Item, ItemListRequest, ResponseGetRequest, ResponseRequest, ResponseStatus};
-use openai_compatible::{Client, ErrorKind};
+use openai_compatible::{Client, ErrorKind, FileSource};
 use std::time::Duration;
+
 fn client() -> Client {
     super::client("OGX")
 }
@@ -125,4 +130,70 @@ async fn unknown_response_and_unknown_model_are_not_found() {
     assert!(error.is_not_found(), "{error}");
     let error = responses.create(ResponseRequest::new("no-such-model", "Hi")).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn file_is_uploaded_listed_downloaded_and_deleted() {
+    let files = client().files();
+    let text = "The Nile, the Rhine, the Mekong.\n".repeat(1000);
+    let file = files.upload(FileSource::bytes("rivers.txt", text.clone()), Purpose::Assistants).await.unwrap();
+    assert_eq!((file.filename.as_str(), file.bytes), ("rivers.txt", Some(text.len() as u64)));
+
+    let all: Vec<_> = files.list(FileListRequest::new()).await.unwrap().into_stream().try_collect().await.unwrap();
+    assert!(all.iter().any(|listed| listed.id == file.id), "{all:?}");
+    assert_eq!(files.get(&file.id).await.unwrap().filename, "rivers.txt");
+    assert_eq!(files.content(&file.id).await.unwrap().text().await.unwrap(), text);
+
+    assert!(files.delete(&file.id).await.unwrap().deleted);
+    let error = files.get(&file.id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Api);
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn batch_runs_from_requests_to_rows() {
+    let client = client();
+    let mut input = BatchInput::new();
+    for river in ["Nile", "Rhine"] {
+        let question = Message::user(format!("Where does the {river} flow?"));
+        input.push(river, &ChatRequest::new(super::variable("OGX_MODEL"), [question]).max_tokens(16)).unwrap();
+    }
+
+    let submitted = client.batches().submit(input).await.unwrap();
+    let (fastest, slowest) = (Duration::from_millis(200), Duration::from_secs(1));
+    let batch = client.batches().wait(&submitted.id).poll_interval(fastest, slowest).await.unwrap();
+    let counts = batch.request_counts.as_ref().unwrap();
+    assert_eq!((counts.total, counts.completed, counts.failed), (2, 2, 0));
+
+    let rows: Vec<_> = client.batches().results::<ChatCompletion>(&batch).try_collect().await.unwrap();
+    let mut ids: Vec<_> = rows.iter().map(|row| (row.custom_id.as_str(), row.result.is_ok())).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [("Nile", true), ("Rhine", true)]);
+    for completion in rows.iter().filter_map(|row| row.result.as_ref().ok()) {
+        assert!(!completion.text().is_empty() && completion.usage.is_some(), "{completion:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn rejected_batch_names_its_line() {
+    let mut input = BatchInput::new();
+    input.push("unknown", &ChatRequest::new("no-such-model", [Message::user("Hi")])).unwrap();
+    let error = client().batches().run(input).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Api);
+    assert!(error.to_string().contains("line 1: Model 'no-such-model'"), "{error}");
+    assert!(error.batch().unwrap().status.is_terminal());
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn embeddings_pass_through() {
+    let texts = ["a river", "a mountain", "a lake"];
+    let models = client().models().list().await.unwrap().data;
+    let model = models.iter().find(|model| model.id.contains("embed")).expect("a model of embeddings");
+    let request = EmbeddingRequest::new(&model.id, texts);
+    let embeddings = client().embeddings().create(request).await.unwrap();
+    assert_eq!(embeddings.data.len(), texts.len());
+    assert!(embeddings.data.iter().all(|item| item.embedding.len() == 576));
 }
