@@ -31,6 +31,9 @@ docs: (ci "docs")
 # each feature alone, and each pair of features
 features: (ci "features")
 
+# programs of users, with their tests
+programs: (ci "programs")
+
 # the minimum supported Rust version
 msrv: (ci "msrv")
 
@@ -64,5 +67,11 @@ fuzz: (ci "fuzz")
 # tests against a small local model
 live: (ci "live")
 
+# tests against other real servers
+servers: (ci "servers")
+
 # examples against the same model
 examples: (ci "examples")
+
+# the page of examples/web in headless Chromium
+web: (ci "web")

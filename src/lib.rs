@@ -1,4 +1,56 @@
-#![doc = include_str!("../README.md")]
+//! An async, strongly typed client for the OpenAI API and every server that implements it: OpenAI, Azure OpenAI, Groq,
+//! OpenRouter, Ollama, vLLM, llama.cpp, LM Studio, LiteLLM and many more. Change the base URL to switch providers; your code
+//! stays the same.
+//!
+//! The [guides](guide) explain each part; start with [Getting started](guide::getting_started).
+//!
+//! # Quick start
+//!
+//! ```no_run
+//! use openai_compatible::Client;
+//! use openai_compatible::chat::{ChatRequest, Message};
+//!
+//! # async fn run() -> openai_compatible::Result<()> {
+//! let client = Client::from_env()?; // OPENAI_API_KEY, OPENAI_BASE_URL
+//! let request = ChatRequest::new("llama3.2", [Message::user("Name three rivers.")]);
+//!
+//! let response = client.chat().create(&request).await?;
+//! println!("{}", response.text());
+//!
+//! let mut chunks = client.chat().stream(&request).await?;
+//! while let Some(chunk) = chunks.try_next().await? {
+//!     print!("{}", chunk.text());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Switching providers
+//!
+//! ```no_run
+//! use openai_compatible::{Client, Provider};
+//!
+//! # fn main() -> openai_compatible::Result<()> {
+//! let groq = Client::for_provider(Provider::Groq)?; // GROQ_API_KEY
+//! let ollama = Client::for_provider(Provider::Ollama)?; // OLLAMA_HOST, or localhost
+//! let other = Client::builder().base_url("http://gpu-7:8000/v1").build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! * Endpoints: [`chat`], [`responses`], [`conversations`], [`completions`], [`embeddings`], [`models`], [`files`], [`uploads`],
+//!   [`batches`], [`audio`], [`images`], [`rerank`], [`moderations`]. For any other, see [`Client::post`].
+//! * A client and its settings: [`Client`], [`ClientBuilder`], [`Provider`]. Options of one call: [`Call`], [`CallOptions`].
+//! * What can go wrong: [`Error`], [`ErrorKind`], and [Errors, retries and timeouts](guide::errors_and_retries).
+//! * More than one call: [`Failover`], [`RateLimiter`], [tool runs](chat::ToolSet), [batches](batches::BatchInput).
+//! * Tests of your own code: [`testing`]. What a server supports: [`probe`](mod@probe).
+//!
+//! # Features
+//!
+//! `rustls` (default), `rustls-ring` or `native-tls` for TLS; `schemars`, `tokens`, `blocking`, `webhooks` and `tracing` for what
+//! their names say. Features are additive, and all endpoints are always available.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Nothing that a server or a user does may panic; tests may.
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
@@ -52,41 +104,5 @@ pub mod sse {
     pub use crate::transport::sse::{Decoder, Event, EventTooLarge};
 }
 
-/// The guides, so that their code is compiled.
-#[cfg(doctest)]
-mod guides {
-    macro_rules! guides {
-        ($($name:ident = $path:literal;)+) => {$(
-            #[doc = include_str!(concat!("../docs/", $path))]
-            mod $name {}
-        )+};
-    }
-    guides! {
-        architecture = "architecture.md";
-        audio_and_images = "audio-and-images.md";
-        connections = "connections.md";
-        context_budget = "context-budget.md";
-        design = "design.md";
-        errors_and_retries = "errors-and-retries.md";
-        failover = "failover.md";
-        faq = "faq.md";
-        files_and_batches = "files-and-batches.md";
-        getting_started = "getting-started.md";
-        health = "health.md";
-        index = "README.md";
-        many_calls = "many-calls.md";
-        migrating_from_async_openai = "migrating-from-async-openai.md";
-        migrating_from_openai_python = "migrating-from-openai-python.md";
-        mutants = "mutants.md";
-        observability = "observability.md";
-        performance = "performance.md";
-        providers = "providers.md";
-        responses = "responses.md";
-        security = "security.md";
-        streaming = "streaming.md";
-        structured_output = "structured-output.md";
-        testing = "testing.md";
-        timeouts = "timeouts.md";
-        tools = "tools.md";
-    }
-}
+#[cfg(any(doc, doctest))]
+pub mod guide;

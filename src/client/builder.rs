@@ -83,6 +83,8 @@ impl ClientBuilder {
     ///
     /// `unix:///run/server.sock:/v1` connects to a Unix socket.
     #[doc(alias = "with_api_base")]
+    #[doc(alias = "api_base")]
+    #[doc(alias = "endpoint")]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.preset = None;
         self.at(url)
@@ -294,6 +296,9 @@ impl ClientBuilder {
     ///
     /// Set its redirect policy to `none`: redirects are followed here, within the origin only. A client that follows them
     /// itself may send a key in a header other than `authorization` to another origin; a response from there is an error.
+    #[doc(alias = "proxy")]
+    #[doc(alias = "certificate")]
+    #[doc(alias = "mtls")]
     pub fn http_client(self, client: reqwest::Client) -> Self {
         self.http_service(client)
     }

@@ -339,6 +339,7 @@ impl fmt::Debug for RecordedRequest {
 /// # }
 /// ```
 #[derive(Clone, Default)]
+#[doc(alias = "mock")]
 pub struct MockService(Arc<Mutex<Script>>);
 
 #[derive(Default)]

@@ -59,6 +59,7 @@ impl ResponseUsage {
     }
 
     /// Returns the cost in US dollars, if the server reports it.
+    #[doc(alias = "price")]
     pub fn cost(&self) -> Option<f64> {
         cost(&self.extra)
     }

@@ -69,6 +69,9 @@ impl Audio {
     /// # }
     /// ```
     #[doc(alias = "audio.transcriptions.create")]
+    #[doc(alias = "whisper")]
+    #[doc(alias = "speech-to-text")]
+    #[doc(alias = "stt")]
     pub fn transcribe(&self, request: impl Borrow<TranscriptionRequest>) -> Call<Transcription> {
         Call::send(&self.client.settings, transcription(request.borrow(), None, false))
     }
@@ -268,6 +271,8 @@ impl Audio {
     ///
     /// Returns an error if the body is HTML, or JSON without audio data, regardless of the status.
     #[doc(alias = "audio.speech.create")]
+    #[doc(alias = "tts")]
+    #[doc(alias = "text-to-speech")]
     pub fn speak(&self, request: impl Borrow<SpeechRequest>) -> Call<Download> {
         let request = speech(request.borrow(), None);
         Call::new(&self.client.settings, request, BodyMode::StreamMedia, speech::open_audio)

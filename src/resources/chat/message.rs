@@ -138,6 +138,8 @@ impl Message {
     /// let message = Message::user_with_image("What is this?", "https://example.org/cat.png");
     /// # let _ = message;
     /// ```
+    #[doc(alias = "vision")]
+    #[doc(alias = "multimodal")]
     pub fn user_with_image(text: impl Into<String>, url: impl Into<String>) -> Self {
         Message::user([Part::text(text), Part::image_url(url)])
     }

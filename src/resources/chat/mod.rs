@@ -118,6 +118,9 @@ impl Chat {
     /// # }
     /// ```
     #[doc(alias = "chat.completions.stream")]
+    #[doc(alias = "streaming")]
+    #[doc(alias = "create_stream")]
+    #[doc(alias = "sse")]
     pub fn stream(&self, request: impl Borrow<ChatRequest>) -> Call<ChatStream> {
         Call::new(&self.client.settings, post(request.borrow(), true), BodyMode::Stream, ChatChunk::open)
     }
@@ -231,6 +234,8 @@ wire_struct! {
     ///
     /// See [OpenAI: Chat](https://platform.openai.com/docs/api-reference/chat/create).
     #[doc(alias = "CreateChatCompletionRequest")]
+    #[doc(alias = "ChatCompletionRequest")]
+    #[doc(alias = "prompt")]
     pub struct ChatRequest {
         /// Id of the model.
         pub model: String = always,

@@ -212,11 +212,13 @@ impl ResponseFormat {
     }
 
     /// Any JSON object. The prompt must ask for JSON, too.
+    #[doc(alias = "json mode")]
     pub fn json_object() -> Self {
         ResponseFormat::JsonObject(PlainFormat::default_value())
     }
 
     /// JSON that follows this schema strictly.
+    #[doc(alias = "structured output")]
     pub fn json_schema(name: impl Into<String>, schema: Value) -> Self {
         JsonSchema::new(name).schema(schema).strict(true).into()
     }

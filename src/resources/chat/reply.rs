@@ -300,6 +300,8 @@ impl ChatCompletion {
     }
 
     /// Returns the message of the first choice for the next request, with tool calls, reasoning and vendor fields.
+    #[doc(alias = "history")]
+    #[doc(alias = "conversation")]
     pub fn into_message(self) -> Message {
         let message = self.choices.into_iter().next().map(|choice| choice.message);
         message.unwrap_or_else(AssistantMessage::default_value).into()
@@ -340,6 +342,7 @@ impl Usage {
 
     /// Returns the cost in US dollars, if the server reports it. LiteLLM reports it in a header of the response:
     /// `x-litellm-response-cost`.
+    #[doc(alias = "price")]
     pub fn cost(&self) -> Option<f64> {
         cost(&self.extra)
     }
