@@ -34,8 +34,6 @@ pub use self::builder::ClientBuilder;
 /// # let _ = (from_environment, local, hosted); Ok(())
 /// # }
 /// ```
-#[doc(alias = "OpenAI")]
-#[doc(alias = "AsyncOpenAI")]
 #[derive(Clone)]
 pub struct Client {
     pub(crate) settings: Arc<Settings>,

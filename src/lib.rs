@@ -78,10 +78,17 @@ mod helpers;
 pub use call::job::{Job, JobState};
 pub use call::page::{Deleted, ListRequest, Page, PageItem, SortOrder};
 pub use call::{Call, Response};
+#[doc(alias = "OpenAI")]
+#[doc(alias = "AsyncOpenAI")]
+pub use client::Client;
+#[doc(alias = "OpenAIConfig")]
+pub use client::ClientBuilder;
 pub use client::provider::{AuthScheme, Provider};
-pub use client::{Client, ClientBuilder};
 pub use error::{ApiError, Error, ErrorKind, Result};
-pub use helpers::failover::{Failover, FailoverResponse, FailoverTarget};
+#[doc(alias = "fallback")]
+#[doc(alias = "load balancing")]
+pub use helpers::failover::Failover;
+pub use helpers::failover::{FailoverResponse, FailoverTarget};
 pub use helpers::health::{Health, HealthState};
 pub use helpers::{probe, testing, tokens};
 pub use reply::download::Download;
@@ -91,6 +98,10 @@ pub use transport::file_source::FileSource;
 pub use transport::form::Form;
 pub use transport::http::{DefaultHttp, HttpError, HttpErrorKind, HttpService, RequestBody, ResponseBody};
 pub use transport::options::CallOptions;
+#[doc(alias = "rate limit")]
+#[doc(alias = "throttle")]
+#[doc(alias = "rpm")]
+#[doc(alias = "tpm")]
 pub use transport::rate_limiter::RateLimiter;
 pub use transport::rate_limits::RateLimits;
 pub use wire::{Extra, Integer, SecretString, SharedString};
@@ -105,4 +116,6 @@ pub mod sse {
 }
 
 #[cfg(any(doc, doctest))]
-pub mod guide;
+mod guides;
+#[cfg(any(doc, doctest))]
+pub use guides::guide;

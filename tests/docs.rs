@@ -18,11 +18,11 @@ fn pages() -> BTreeSet<String> {
 
 /// Name of the module of the documentation, and its page.
 fn modules() -> BTreeMap<String, String> {
-    let source = read("src/guide.rs");
+    let source = read("src/guides.rs");
     let list = source.split("guides! {").nth(1).unwrap().split('}').next().unwrap();
     list.lines()
-        .filter_map(|line| line.trim().strip_suffix("\";")?.split_once(" = \""))
-        .map(|(name, page)| (name.to_owned(), page.to_owned()))
+        .filter_map(|line| line.trim().split_once(" = \""))
+        .map(|(name, rest)| (name.to_owned(), rest.split('"').next().unwrap().to_owned()))
         .collect()
 }
 
@@ -33,7 +33,9 @@ fn between<'a>(text: &'a str, open: &'a str, close: char) -> impl Iterator<Item 
 
 #[test]
 fn every_page_is_part_of_the_documentation_and_of_the_index() {
-    assert_eq!(modules().into_values().collect::<BTreeSet<_>>(), pages());
+    let mut listed: BTreeSet<_> = modules().into_values().collect();
+    listed.insert("README.md".to_owned());
+    assert_eq!(listed, pages());
     let index = read("docs/README.md");
     for page in pages().iter().filter(|page| *page != "README.md") {
         assert!(index.contains(&format!("][{page}]")), "docs/README.md does not list {page}");
@@ -80,4 +82,35 @@ fn named_examples_and_programs_exist() {
         }
     }
     assert!(checked > 20, "{checked}");
+}
+
+/// rustdoc drops the aliases of a type that it inlines from a private module: they have to stand at the `pub use`.
+#[test]
+fn aliases_of_types_are_where_rustdoc_finds_them() {
+    let source = Path::new(ROOT).join("src");
+    let public = ["resources", "helpers"].map(|folder| source.join(folder));
+    let mut folders = vec![source.clone()];
+    let mut lost = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            // `resources/files.rs` and `resources/chat/mod.rs` are public modules, as are the helpers.
+            let home = if entry.ends_with("mod.rs") { folder.parent().unwrap() } else { &*folder };
+            if public.iter().any(|public| *public == home) && !folder.ends_with("items") {
+                continue;
+            }
+            let text = fs::read_to_string(&entry).unwrap();
+            let lines: Vec<_> = text.lines().map(str::trim).collect();
+            for (number, _) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("#[doc(alias")) {
+                let item = lines[number..].iter().find(|line| !line.starts_with("#[")).unwrap();
+                if ["pub struct", "pub enum", "pub trait"].iter().any(|kind| item.starts_with(kind)) {
+                    lost.push(format!("{}:{}: {item}", entry.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{}", lost.join("\n"));
 }

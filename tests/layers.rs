@@ -78,7 +78,8 @@ fn no_file_imports_from_a_layer_above() {
     let mut faults = Vec::new();
     for file in files(source) {
         let modules = modules(&file);
-        let is_layered = !matches!(modules[0].as_str(), "lib" | "macros" | "guide") && !file.ends_with("conformance.rs");
+        let is_layered =
+            !matches!(modules[0].as_str(), "lib" | "macros" | "guides") && !file.ends_with("conformance.rs");
         if !is_layered {
             continue;
         }

@@ -24,7 +24,6 @@ const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 const PRODUCT: &str = concat!("openai-compatible/", env!("CARGO_PKG_VERSION"));
 
 /// The configuration of a [`Client`].
-#[doc(alias = "OpenAIConfig")]
 #[derive(Clone)]
 pub struct ClientBuilder {
     base_url: Option<Cow<'static, str>>,

@@ -71,8 +71,6 @@ impl FailoverTarget {
 /// # }
 /// ```
 #[derive(Clone)]
-#[doc(alias = "fallback")]
-#[doc(alias = "load balancing")]
 pub struct Failover {
     targets: Arc<[FailoverTarget]>,
     cooldowns: Arc<Mutex<Vec<Option<Instant>>>>,

@@ -9,7 +9,6 @@ use crate::wire::{Extra, Wire};
 
 wire_struct! {
     /// Token usage of a response or a batch.
-    #[doc(alias = "BatchUsage")]
     pub struct ResponseUsage {
         /// Number of input tokens.
         pub input_tokens: u64,

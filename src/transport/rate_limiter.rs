@@ -35,9 +35,6 @@ use super::retry::{MAX_RETRY_AFTER, deadline};
 /// # Ok::<(), openai_compatible::Error>(())
 /// ```
 #[derive(Clone)]
-#[doc(alias = "throttle")]
-#[doc(alias = "rpm")]
-#[doc(alias = "tpm")]
 pub struct RateLimiter(Arc<Shared>);
 
 struct Shared {

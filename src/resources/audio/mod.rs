@@ -22,16 +22,43 @@ mod speech;
 mod transcription;
 mod voice;
 
-pub use self::speech::{SpeechDelta, SpeechDone, SpeechEvent, SpeechFormat, SpeechRequest, SpeechUsage};
+#[doc(alias = "CreateSpeechResponseStreamEvent")]
+pub use self::speech::SpeechEvent;
+#[doc(alias = "CreateSpeechRequest")]
+pub use self::speech::SpeechRequest;
+pub use self::speech::{SpeechDelta, SpeechDone, SpeechFormat, SpeechUsage};
+#[doc(alias = "CreateTranscriptionResponseDiarizedJson")]
+pub use self::transcription::DiarizedTranscription;
+#[doc(alias = "CreateTranscriptionResponseJson")]
+pub use self::transcription::Transcription;
+#[doc(alias = "CreateTranscriptionResponseStreamEvent")]
+pub use self::transcription::TranscriptionEvent;
+#[doc(alias = "CreateTranscriptionRequest")]
+pub use self::transcription::TranscriptionRequest;
+#[doc(alias = "TranscriptTextUsageTokens")]
+#[doc(alias = "TranscriptTextUsageDuration")]
+pub use self::transcription::TranscriptionUsage;
+#[doc(alias = "CreateTranslationResponseJson")]
+pub use self::transcription::Translation;
+#[doc(alias = "CreateTranslationRequest")]
+pub use self::transcription::TranslationRequest;
+#[doc(alias = "CreateTranscriptionResponseVerboseJson")]
+#[doc(alias = "CreateTranslationResponseVerboseJson")]
+pub use self::transcription::VerboseTranscription;
 pub use self::transcription::{
-    ChunkingStrategy, DiarizedSegment, DiarizedTranscription, InputTokenDetails, ServerVad, TextFormat,
-    TimestampGranularity, TokenLogprob, Transcription, TranscriptionDelta, TranscriptionDone, TranscriptionEvent,
-    TranscriptionInclude, TranscriptionLanguage, TranscriptionRequest, TranscriptionSegment, TranscriptionUsage,
-    TranscriptionWord, Translation, TranslationRequest, VerboseTranscription,
+    ChunkingStrategy, DiarizedSegment, InputTokenDetails, ServerVad, TextFormat, TimestampGranularity, TokenLogprob,
+    TranscriptionDelta, TranscriptionDone, TranscriptionInclude, TranscriptionLanguage, TranscriptionSegment,
+    TranscriptionWord,
 };
-pub use self::voice::{
-    CustomVoice, Voice, VoiceConsent, VoiceConsentRequest, VoiceConsents, VoicePromptRequest, VoiceRequest, Voices,
-};
+#[doc(alias = "VoiceResource")]
+pub use self::voice::CustomVoice;
+#[doc(alias = "VoiceConsentResource")]
+pub use self::voice::VoiceConsent;
+#[doc(alias = "CreateVoiceConsentRequest")]
+pub use self::voice::VoiceConsentRequest;
+#[doc(alias = "CreateVoiceRequest")]
+pub use self::voice::VoiceRequest;
+pub use self::voice::{Voice, VoiceConsents, VoicePromptRequest, Voices};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Result;

@@ -16,7 +16,6 @@ wire_struct! {
     /// A speech synthesis request. The method determines whether the response is an audio file or a stream of events.
     ///
     /// See [OpenAI: Speech](https://platform.openai.com/docs/api-reference/audio/createSpeech).
-    #[doc(alias = "CreateSpeechRequest")]
     pub struct SpeechRequest {
         /// Name of the model, as the server lists it.
         pub model: String = always,
@@ -73,7 +72,6 @@ open_union! {
     /// An event of streamed speech.
     ///
     /// See [OpenAI: Speech events](https://platform.openai.com/docs/api-reference/audio/speech-audio-delta-event).
-    #[doc(alias = "CreateSpeechResponseStreamEvent")]
     pub enum SpeechEvent by "type" {
         /// New audio data.
         Delta(SpeechDelta) = "speech.audio.delta",

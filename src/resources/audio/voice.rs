@@ -264,7 +264,6 @@ wire_struct! {
     /// A request to create a custom voice from a recording.
     ///
     /// See [OpenAI: Voices](https://platform.openai.com/docs/api-reference/audio/voices).
-    #[doc(alias = "CreateVoiceRequest")]
     pub struct VoiceRequest {
         /// Name of the voice.
         pub name: String = always,
@@ -287,7 +286,6 @@ wire_struct! {
     }
 
     /// A request to upload a recording in which a speaker consents to the use of their voice.
-    #[doc(alias = "CreateVoiceConsentRequest")]
     pub struct VoiceConsentRequest {
         /// Name of the consent.
         pub name: String = always,
@@ -298,7 +296,6 @@ wire_struct! {
     }
 
     /// A custom voice.
-    #[doc(alias = "VoiceResource")]
     pub struct CustomVoice {
         /// Id of the voice.
         pub id: String = always,
@@ -315,7 +312,6 @@ wire_struct! {
     }
 
     /// A speaker's consent to the use of their voice.
-    #[doc(alias = "VoiceConsentResource")]
     pub struct VoiceConsent {
         /// Id of the consent.
         pub id: String = always,

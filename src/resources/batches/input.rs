@@ -363,7 +363,6 @@ wire_struct! {
     /// # assert_eq!(line.body["model"], "llama3.2");
     /// # Ok::<(), openai_compatible::Error>(())
     /// ```
-    #[doc(alias = "BatchRequestInput")]
     pub struct BatchLine {
         /// Custom id of the request, unique within the file. Results may arrive in any order.
         pub custom_id: String = always,

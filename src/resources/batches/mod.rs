@@ -55,8 +55,12 @@ mod input;
 mod output;
 mod run;
 
-pub use input::{BatchInput, BatchLine, BatchableRequest};
-pub use output::{BatchOutput, BatchOutputError, BatchResponse, BatchResponseBody, BatchResults, BatchRow, BatchRows};
+#[doc(alias = "BatchRequestInput")]
+pub use input::BatchLine;
+pub use input::{BatchInput, BatchableRequest};
+#[doc(alias = "BatchRequestOutput")]
+pub use output::BatchOutput;
+pub use output::{BatchOutputError, BatchResponse, BatchResponseBody, BatchResults, BatchRow, BatchRows};
 
 /// The batches API of a client.
 #[derive(Clone, Debug)]

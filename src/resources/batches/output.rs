@@ -455,7 +455,6 @@ wire_struct! {
     /// assert_eq!(output.custom_id, "rivers");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    #[doc(alias = "BatchRequestOutput")]
     pub struct BatchOutput {
         /// Id that the server assigned to the request.
         pub id: String,

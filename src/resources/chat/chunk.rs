@@ -23,8 +23,6 @@ wire_struct! {
     /// A chunk of a streamed chat completion.
     ///
     /// See [OpenAI: Chat streaming](https://platform.openai.com/docs/api-reference/chat-streaming).
-    #[doc(alias = "CreateChatCompletionStreamResponse")]
-    #[doc(alias = "ChatCompletionChunk")]
     pub struct ChatChunk {
         /// Id of the completion, the same in all chunks; empty on some servers.
         pub id: SharedString,

@@ -24,8 +24,6 @@ open_union! {
     /// A message of a conversation. Create it with [`Message::user`], [`Message::system`] and similar functions.
     ///
     /// See [OpenAI: Chat](https://platform.openai.com/docs/api-reference/chat/create).
-    #[doc(alias = "ChatCompletionMessageParam")]
-    #[doc(alias = "ChatCompletionRequestMessage")]
     pub enum Message by "role" {
         /// Instructions for newer OpenAI models; other servers support `System` only.
         Developer(SystemMessage) = "developer",
@@ -44,7 +42,6 @@ open_union! {
 
 wire_struct! {
     /// A system or developer message.
-    #[doc(alias = "ChatCompletionRequestSystemMessage")]
     pub struct SystemMessage {
         /// Text, or text parts.
         pub content: Content = always,
@@ -53,7 +50,6 @@ wire_struct! {
     }
 
     /// A user message.
-    #[doc(alias = "ChatCompletionRequestUserMessage")]
     pub struct UserMessage {
         /// Text, or parts: text, images, audio, files.
         pub content: Content = always,
@@ -62,7 +58,6 @@ wire_struct! {
     }
 
     /// The result of a tool call.
-    #[doc(alias = "ChatCompletionRequestToolMessage")]
     pub struct ToolMessage {
         /// The result as text, or text parts.
         pub content: Content = always,

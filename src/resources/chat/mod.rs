@@ -32,33 +32,68 @@ mod thinking;
 mod tool;
 mod tool_set;
 
+// Aliases of a type stand at its export: rustdoc drops those of an item that it inlines from a private module.
 pub use self::accumulate::Accumulator;
 pub(crate) use self::accumulate::{MergePolicy, merge_extra};
-pub use self::chunk::{AudioDelta, ChatChunk, ChatStream, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta};
+#[doc(alias = "CreateChatCompletionStreamResponse")]
+#[doc(alias = "ChatCompletionChunk")]
+pub use self::chunk::ChatChunk;
+pub use self::chunk::{AudioDelta, ChatStream, ChunkChoice, Delta, FunctionCallDelta, ToolCallDelta};
 pub use self::event::{ChatEvent, ChatEvents};
+#[doc(alias = "ChatCompletionMessage")]
+#[doc(alias = "ChatCompletionRequestAssistantMessage")]
+#[doc(alias = "ChatCompletionResponseMessage")]
+pub use self::message::AssistantMessage;
+#[doc(alias = "ChatCompletionMessageParam")]
+#[doc(alias = "ChatCompletionRequestMessage")]
+pub use self::message::Message;
+#[doc(alias = "ChatCompletionContentPart")]
+pub use self::message::Part;
+#[doc(alias = "ChatCompletionRequestSystemMessage")]
+pub use self::message::SystemMessage;
+#[doc(alias = "ChatCompletionRequestToolMessage")]
+pub use self::message::ToolMessage;
+#[doc(alias = "ChatCompletionRequestUserMessage")]
+pub use self::message::UserMessage;
 pub use self::message::{
-    Annotation, AssistantAudio, AssistantMessage, AudioPart, Content, FileInput, FilePart, FunctionMessage,
-    ImageDetail, ImagePart, ImageUrl, InputAudio, Message, Part, PromptCacheBreakpoint, RefusalPart, Role,
-    SystemMessage, TextPart, ThinkingPart, ToolMessage, UrlCitation, UserMessage, VideoPart, VideoUrl,
+    Annotation, AssistantAudio, AudioPart, Content, FileInput, FilePart, FunctionMessage, ImageDetail, ImagePart,
+    ImageUrl, InputAudio, PromptCacheBreakpoint, RefusalPart, Role, TextPart, ThinkingPart, UrlCitation, VideoPart,
+    VideoUrl,
 };
+#[doc(alias = "ChatCompletionStreamOptions")]
+pub use self::options::StreamOptions;
 pub use self::options::{
     AudioFormat, JsonSchema, JsonSchemaFormat, Location, Modality, ModerationPolicy, ModerationRequest, ModerationRule,
-    PlainFormat, Prediction, PromptCacheOptions, ReasoningEffort, ResponseFormat, Stop, StreamOptions, UserLocation,
-    Verbosity, WebSearchOptions,
+    PlainFormat, Prediction, PromptCacheOptions, ReasoningEffort, ResponseFormat, Stop, UserLocation, Verbosity,
+    WebSearchOptions,
 };
+#[doc(alias = "CreateChatCompletionResponse")]
+pub use self::reply::ChatCompletion;
+#[doc(alias = "ChatCompletionTokenLogprob")]
+pub use self::reply::TokenLogprob;
+#[doc(alias = "CompletionUsage")]
+pub use self::reply::Usage;
 pub(crate) use self::reply::choice_error;
 pub use self::reply::{
-    ChatCompletion, Choice, CompletionTokensDetails, FinishReason, Logprobs, Moderation, ModerationOutcome,
-    ModerationResult, PromptTokensDetails, ServiceTier, StoredMessage, TokenLogprob, TopLogprob, Usage,
+    Choice, CompletionTokensDetails, FinishReason, Logprobs, Moderation, ModerationOutcome, ModerationResult,
+    PromptTokensDetails, ServiceTier, StoredMessage, TopLogprob,
 };
 pub(crate) use self::schema::read_json;
 pub use self::schema::{check_strict, strict_schema};
 pub use self::thinking::ThinkingTags;
+#[doc(alias = "ChatCompletionTool")]
+pub use self::tool::Tool;
+#[doc(alias = "ChatCompletionMessageToolCall")]
+pub use self::tool::ToolCall;
 pub use self::tool::{
-    Custom, CustomCall, CustomTool, Function, FunctionCall, FunctionTool, Tool, ToolCall, ToolChoice, ToolChoiceMode,
+    Custom, CustomCall, CustomTool, Function, FunctionCall, FunctionTool, ToolChoice, ToolChoiceMode,
 };
 pub(crate) use self::tool_set::ToolPanic;
-pub use self::tool_set::{Json, ToolError, ToolOutcome, ToolOutput, ToolResult, ToolSet};
+#[doc(alias = "function calling")]
+#[doc(alias = "mcp")]
+#[doc(alias = "agent")]
+pub use self::tool_set::ToolSet;
+pub use self::tool_set::{Json, ToolError, ToolOutcome, ToolOutput, ToolResult};
 pub use super::structured::{Parse, Parsed, partial_json};
 pub use super::tools::{
     ChatToolEvent as ToolEvent, ChatToolRun as ToolRun, Permission, ToolApi, ToolEvents, ToolRunner,

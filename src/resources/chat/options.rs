@@ -55,7 +55,6 @@ wire_struct! {
     }
 
     /// Options of a streamed response.
-    #[doc(alias = "ChatCompletionStreamOptions")]
     pub struct StreamOptions {
         /// Requests token usage in a last chunk without choices.
         pub include_usage: Option<bool>,

@@ -21,7 +21,6 @@ wire_struct! {
     ///
     /// Only `choices` is always present: servers leave out or null everything else. See [OpenAI: Chat
     /// completion](https://platform.openai.com/docs/api-reference/chat/object).
-    #[doc(alias = "CreateChatCompletionResponse")]
     pub struct ChatCompletion {
         /// Id of the completion; empty on some servers.
         pub id: String,
@@ -66,7 +65,6 @@ wire_struct! {
     }
 
     /// A token and its log probability.
-    #[doc(alias = "ChatCompletionTokenLogprob")]
     pub struct TokenLogprob {
         /// The token.
         pub token: String = always,
@@ -89,7 +87,6 @@ wire_struct! {
     }
 
     /// Token usage of a request. `Display` writes one line.
-    #[doc(alias = "CompletionUsage")]
     pub struct Usage {
         /// Number of prompt tokens.
         pub prompt_tokens: u64,

@@ -8,7 +8,6 @@ use crate::wire::{Input, InvalidInput, Output, ReadOutcome, Wire, string_or_json
 
 open_union! {
     /// A tool that the model may call.
-    #[doc(alias = "ChatCompletionTool")]
     pub enum Tool by "type" {
         /// A function with JSON arguments.
         Function(FunctionTool) = "function",
@@ -53,7 +52,6 @@ wire_struct! {
     }
 
     /// A tool call requested by the model.
-    #[doc(alias = "ChatCompletionMessageToolCall")]
     pub struct ToolCall {
         /// Id that the tool result refers to; empty on some servers (Gemini).
         pub id: String = always,

@@ -39,9 +39,6 @@ type Run = Arc<dyn Fn(&ToolCall) -> Result<BoxFuture<'static, Result<Content, Bo
 /// # assert_eq!(tools.tools().count(), 1);
 /// ```
 #[derive(Clone, Default)]
-#[doc(alias = "function calling")]
-#[doc(alias = "mcp")]
-#[doc(alias = "agent")]
 pub struct ToolSet {
     entries: Vec<Entry>,
 }

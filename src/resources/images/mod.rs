@@ -20,14 +20,29 @@ use std::sync::Arc;
 mod reply;
 mod request;
 
+#[doc(alias = "ImageGenCompletedEvent")]
+#[doc(alias = "ImageEditCompletedEvent")]
+pub use self::reply::CompletedImage;
+#[doc(alias = "ImageGenStreamEvent")]
+#[doc(alias = "ImageEditStreamEvent")]
+pub use self::reply::ImageEvent;
+#[doc(alias = "ImageGenUsage")]
+pub use self::reply::ImageUsage;
+#[doc(alias = "ImageGenPartialImageEvent")]
+#[doc(alias = "ImageEditPartialImageEvent")]
+pub use self::reply::PartialImage;
 pub(crate) use self::reply::decode;
-pub use self::reply::{
-    CompletedImage, Image, ImageEvent, ImageTokens, ImageUsage, ImagesResponse, PartialImage, SvgUsage,
-};
-pub use self::request::{
-    Background, ImageEditRequest, ImageInput, ImageReference, ImageRequest, ImageVariationRequest, OutputFormat,
-    Quality, ResponseFormat, SvgOptions,
-};
+pub use self::reply::{Image, ImageTokens, ImagesResponse, SvgUsage};
+#[doc(alias = "CreateImageEditRequest")]
+#[doc(alias = "EditImageBodyJsonParam")]
+pub use self::request::ImageEditRequest;
+#[doc(alias = "ImageRefParam")]
+pub use self::request::ImageReference;
+#[doc(alias = "CreateImageRequest")]
+pub use self::request::ImageRequest;
+#[doc(alias = "CreateImageVariationRequest")]
+pub use self::request::ImageVariationRequest;
+pub use self::request::{Background, ImageInput, OutputFormat, Quality, ResponseFormat, SvgOptions};
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::{Error, Result};

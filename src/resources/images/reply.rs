@@ -64,8 +64,6 @@ wire_struct! {
     }
 
     /// A preview of an image.
-    #[doc(alias = "ImageGenPartialImageEvent")]
-    #[doc(alias = "ImageEditPartialImageEvent")]
     pub struct PartialImage {
         /// `image_generation.partial_image` or `image_edit.partial_image`.
         pub type_ as "type": String,
@@ -86,8 +84,6 @@ wire_struct! {
     }
 
     /// The final image of a stream.
-    #[doc(alias = "ImageGenCompletedEvent")]
-    #[doc(alias = "ImageEditCompletedEvent")]
     pub struct CompletedImage {
         /// `image_generation.completed` or `image_edit.completed`.
         pub type_ as "type": String,
@@ -108,7 +104,6 @@ wire_struct! {
     }
 
     /// The token usage of an image request.
-    #[doc(alias = "ImageGenUsage")]
     pub struct ImageUsage {
         /// Number of input tokens.
         pub input_tokens: u64,
@@ -193,8 +188,6 @@ fn images_of(value: &Value) -> Vec<Image> {
 /// An event of a streamed generation or edit.
 ///
 /// See [OpenAI: Image events](https://platform.openai.com/docs/api-reference/images-streaming).
-#[doc(alias = "ImageGenStreamEvent")]
-#[doc(alias = "ImageEditStreamEvent")]
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ImageEvent {

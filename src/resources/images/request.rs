@@ -9,7 +9,6 @@ wire_struct! {
     /// An image generation request. The method determines whether the response is streamed.
     ///
     /// See [OpenAI: Images](https://platform.openai.com/docs/api-reference/images/create).
-    #[doc(alias = "CreateImageRequest")]
     pub struct ImageRequest {
         /// Name of the model, as the server lists it. Set to `None` for a server with a single model.
         pub model: Option<String>,
@@ -52,8 +51,6 @@ wire_struct! {
     /// A request to edit or combine images.
     ///
     /// See [OpenAI: Image edits](https://platform.openai.com/docs/api-reference/images/createEdit).
-    #[doc(alias = "CreateImageEditRequest")]
-    #[doc(alias = "EditImageBodyJsonParam")]
     pub struct ImageEditRequest {
         /// Name of the model, as the server lists it. Set to `None` for a server with a single model.
         pub model: Option<String>,
@@ -110,7 +107,6 @@ wire_struct! {
     /// A request for variations of an image.
     ///
     /// See [OpenAI: Image variations](https://platform.openai.com/docs/api-reference/images/createVariation).
-    #[doc(alias = "CreateImageVariationRequest")]
     pub struct ImageVariationRequest {
         /// Name of the model, as the server lists it. Set to `None` for a server with a single model.
         pub model: Option<String>,
@@ -127,7 +123,6 @@ wire_struct! {
     }
 
     /// A reference to an image by file id or URL.
-    #[doc(alias = "ImageRefParam")]
     pub struct ImageReference {
         /// Id of an uploaded file.
         pub file_id: Option<String>,

@@ -26,9 +26,6 @@ use crate::wire::{Extra, Output, Wire, from_value, string_or_json, to_value};
 open_union! {
     /// An item of a conversation: a message, a tool call and its output, reasoning, and everything else that the model or
     /// the server produces. Items of a response can be sent back as they were received.
-    #[doc(alias = "InputItem")]
-    #[doc(alias = "OutputItem")]
-    #[doc(alias = "ConversationItem")]
     pub enum Item by "type" or infer_kind {
         /// A message.
         Message(MessageItem) = "message",

@@ -32,8 +32,6 @@ impl Content {
 
 open_union! {
     /// A part of a message, a tool output or reasoning.
-    #[doc(alias = "InputContent")]
-    #[doc(alias = "OutputContent")]
     pub enum Part by "type" {
         /// Text for the model.
         InputText(TextPart) = "input_text",

@@ -25,7 +25,6 @@ macro_rules! shapes {
         /// this crate.
         ///
         /// See [OpenAI: Streaming events](https://platform.openai.com/docs/api-reference/responses-streaming).
-        #[doc(alias = "ResponseStreamEvent")]
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum ResponseEvent {

@@ -28,22 +28,34 @@ mod request;
 mod stream;
 
 pub use self::accumulate::ResponseAccumulator;
+#[doc(alias = "ResponseStreamEvent")]
+pub use self::event::ResponseEvent;
 pub use self::event::{
     AnnotationEvent, DeltaEvent, DoneEvent, ImageEvent, ItemEvent, LifecycleEvent, PartEvent, ProgressEvent,
-    ResponseEvent,
 };
-pub use self::reply::{ConversationRef, IncompleteDetails, Response, ResponseError, ResponseStatus};
-pub use self::request::{
-    ContextManagement, PromptTemplate, Reasoning, ResponseInput, ResponseRequest, TextFormat, TextOptions,
-};
+#[doc(alias = "ResponseObject")]
+pub use self::reply::Response;
+pub use self::reply::{ConversationRef, IncompleteDetails, ResponseError, ResponseStatus};
+#[doc(alias = "CreateResponse")]
+pub use self::request::ResponseRequest;
+pub use self::request::{ContextManagement, PromptTemplate, Reasoning, ResponseInput, TextFormat, TextOptions};
 pub use self::stream::ResponseStream;
 pub use super::input_tokens::InputTokens;
+#[doc(alias = "InputItem")]
+#[doc(alias = "OutputItem")]
+#[doc(alias = "ConversationItem")]
+pub use super::items::Item;
+#[doc(alias = "InputContent")]
+#[doc(alias = "OutputContent")]
+pub use super::items::Part;
 pub(crate) use super::items::include;
 pub use super::items::*;
 pub use super::tools::{
     Permission, ResponseToolEvent as ToolEvent, ResponseToolRun as ToolRun, ToolApi, ToolEvents, ToolRunner,
 };
-pub use super::usage::{InputTokensDetails, OutputTokensDetails, ResponseUsage};
+#[doc(alias = "BatchUsage")]
+pub use super::usage::ResponseUsage;
+pub use super::usage::{InputTokensDetails, OutputTokensDetails};
 use futures::FutureExt;
 use serde_json::Value;
 

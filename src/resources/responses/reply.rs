@@ -24,7 +24,6 @@ wire_struct! {
     /// and headers of its HTTP response.
     ///
     /// See [OpenAI: The response object](https://platform.openai.com/docs/api-reference/responses/object).
-    #[doc(alias = "ResponseObject")]
     pub struct Response {
         /// Id of the response.
         pub id: String,

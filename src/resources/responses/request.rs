@@ -20,7 +20,6 @@ wire_struct! {
     /// [`Responses::create`]: super::Responses::create
     /// [`Responses::stream`]: super::Responses::stream
     /// [`Responses::run`]: super::Responses::run
-    #[doc(alias = "CreateResponse")]
     pub struct ResponseRequest {
         /// Id of the model.
         pub model: String,

@@ -13,7 +13,6 @@ open_union! {
     /// An event of a streamed transcription.
     ///
     /// See [OpenAI: Transcription events](https://platform.openai.com/docs/api-reference/audio/transcript-text-delta-event).
-    #[doc(alias = "CreateTranscriptionResponseStreamEvent")]
     pub enum TranscriptionEvent by "type" {
         /// Newly transcribed text.
         Delta(TranscriptionDelta) = "transcript.text.delta",

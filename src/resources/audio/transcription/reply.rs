@@ -9,7 +9,6 @@ wire_struct! {
     ///
     /// *Providers*: vendor fields of Groq (`x_groq`), Together (`speaker_segments`), Mistral (`language`, `segments`)
     /// and others are kept in `extra`.
-    #[doc(alias = "CreateTranscriptionResponseJson")]
     pub struct Transcription {
         /// The transcribed text.
         pub text: String = always,
@@ -22,8 +21,6 @@ wire_struct! {
     }
 
     /// A transcription or translation with timestamps.
-    #[doc(alias = "CreateTranscriptionResponseVerboseJson")]
-    #[doc(alias = "CreateTranslationResponseVerboseJson")]
     pub struct VerboseTranscription {
         /// `transcribe` or `translate`.
         pub task: Option<String>,
@@ -42,7 +39,6 @@ wire_struct! {
     }
 
     /// A transcription with speaker labels.
-    #[doc(alias = "CreateTranscriptionResponseDiarizedJson")]
     pub struct DiarizedTranscription {
         /// `transcribe`.
         pub task: Option<String>,
@@ -57,7 +53,6 @@ wire_struct! {
     }
 
     /// A translation into English.
-    #[doc(alias = "CreateTranslationResponseJson")]
     pub struct Translation {
         /// The translated text.
         pub text: String = always,
@@ -131,8 +126,6 @@ wire_struct! {
 
     /// The usage that a transcription is billed for, in tokens or seconds. Values that the server does not send are
     /// `None`.
-    #[doc(alias = "TranscriptTextUsageTokens")]
-    #[doc(alias = "TranscriptTextUsageDuration")]
     pub struct TranscriptionUsage {
         /// `tokens` or `duration`; missing on some servers.
         pub type_ as "type": Option<String>,

@@ -10,7 +10,6 @@ wire_struct! {
     ///
     /// The method determines the response format and whether the response is streamed. See
     /// [OpenAI: Transcription](https://platform.openai.com/docs/api-reference/audio/createTranscription).
-    #[doc(alias = "CreateTranscriptionRequest")]
     pub struct TranscriptionRequest {
         /// Audio file to transcribe. Its name must have the extension of its format, such as `.mp3`.
         pub file: FileSource = always,
@@ -41,7 +40,6 @@ wire_struct! {
     /// A request to translate audio into English.
     ///
     /// See [OpenAI: Translation](https://platform.openai.com/docs/api-reference/audio/createTranslation).
-    #[doc(alias = "CreateTranslationRequest")]
     pub struct TranslationRequest {
         /// Audio file to translate. Its name must have the extension of its format, such as `.mp3`.
         pub file: FileSource = always,

@@ -10,9 +10,6 @@ wire_struct! {
     /// A message of the model: of a response, and of the next request that sends it back.
     ///
     /// Keeps reasoning and vendor fields, because some models need them back (Gemini its thought signature).
-    #[doc(alias = "ChatCompletionMessage")]
-    #[doc(alias = "ChatCompletionRequestAssistantMessage")]
-    #[doc(alias = "ChatCompletionResponseMessage")]
     pub struct AssistantMessage {
         /// Role: `assistant`.
         pub role: Option<Role>,

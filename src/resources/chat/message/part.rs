@@ -9,7 +9,6 @@ use crate::wire::{Wire, join};
 
 open_union! {
     /// A content part.
-    #[doc(alias = "ChatCompletionContentPart")]
     pub enum Part by "type" {
         /// Text.
         Text(TextPart) = "text",
