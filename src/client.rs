@@ -92,8 +92,8 @@ impl Client {
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client) -> openai_compatible::Result<()> {
-    /// let props: serde_json::Value = client.get("props").await?; // llama.cpp
-    /// println!("{props}");
+    /// let videos: serde_json::Value = client.get("videos?limit=10").await?;
+    /// println!("{videos}");
     /// # Ok(())
     /// # }
     /// ```

@@ -37,8 +37,8 @@ pub use counter::TokenCounter;
 /// - Instructions (system and developer messages) stay, wherever they are.
 /// - Questions are removed together with their answers.
 /// - Tool calls are removed together with their results, because servers refuse one without the other.
-/// - The last user message and everything after it stay. If that exceeds the budget, so does the returned number:
-///   shorten the texts then.
+/// - The last user message stays, and so does what follows it, except for its oldest rounds of tool calls. If the rest exceeds the
+///   budget, so does the returned number: shorten the texts then.
 ///
 /// `count` is called about ten times at most, with a whole conversation each time.
 pub fn trim_to_budget(messages: &mut Vec<Message>, budget: usize, count: impl Fn(&[Message]) -> usize) -> usize {

@@ -49,6 +49,19 @@ async fn tools_and_json_go_through() {
 
 #[tokio::test]
 #[ignore = "needs a server: scripts/with-servers"]
+async fn logprobs_are_those_of_the_raw_response() {
+    let (client, request) = (client(), ask("local", "Say yes.").logprobs(true).top_logprobs(2).max_tokens(4));
+    let raw: Value = client.post("chat/completions", &request).await.unwrap();
+    let completion = client.chat().create(&request).await.unwrap();
+    let logprobs = completion.choices[0].logprobs.as_ref().unwrap().content.as_ref().unwrap();
+    let tokens: Vec<_> = logprobs.iter().map(|token| token.token.as_str()).collect();
+    let raw = raw["choices"][0]["logprobs"]["content"].as_array().unwrap();
+    assert_eq!(tokens, raw.iter().map(|token| token["token"].as_str().unwrap()).collect::<Vec<_>>());
+    assert!(logprobs.iter().all(|token| token.logprob <= 0.0 && token.top_logprobs.len() == 2), "{logprobs:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
 async fn errors_have_their_status_and_their_predicate() {
     let chat = client().chat();
     let error = chat.create(ask("rate-limited", "Hi")).await.unwrap_err();

@@ -1,14 +1,16 @@
 //! OGX, which stores responses and conversations.
 
+use std::time::Duration;
+
 use futures::TryStreamExt;
 use openai_compatible::batches::BatchInput;
-use openai_compatible::chat::{ChatCompletion, ChatRequest, Message};
+use openai_compatible::chat::{ChatCompletion, ChatRequest, Message, Tool};
 use openai_compatible::conversations::ConversationRequest;
 use openai_compatible::embeddings::EmbeddingRequest;
 use openai_compatible::files::{FileListRequest, Purpose};
 use openai_compatible::responses::{Item, ItemListRequest, ResponseGetRequest, ResponseRequest, ResponseStatus};
 use openai_compatible::{Client, ErrorKind, FileSource};
-use std::time::Duration;
+use serde_json::{Value, json};
 
 fn client() -> Client {
     super::client("OGX")
@@ -130,6 +132,48 @@ async fn unknown_response_and_unknown_model_are_not_found() {
     assert!(error.is_not_found(), "{error}");
     let error = responses.create(ResponseRequest::new("no-such-model", "Hi")).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn completion_is_what_the_server_wrote_whole_and_streamed() {
+    let client = client();
+    let question = Message::user("Name three rivers.");
+    let request = ChatRequest::new(super::variable("OGX_MODEL"), [question]).max_tokens(24).temperature(0.0);
+    let raw: Value = client.post("chat/completions", &request).await.unwrap();
+    let completion = client.chat().create(&request).await.unwrap();
+    assert_eq!(completion.text(), raw["choices"][0]["message"]["content"].as_str().unwrap());
+    assert_eq!(completion.finish_reason().unwrap().as_str(), raw["choices"][0]["finish_reason"].as_str().unwrap());
+    assert_eq!(completion.usage.as_ref().unwrap().total_tokens, raw["usage"]["total_tokens"].as_u64().unwrap());
+
+    let streamed = client.chat().stream(request.include_usage(true)).await.unwrap().collect().await.unwrap();
+    assert_eq!(streamed.text(), completion.text());
+    assert_eq!(streamed.usage.unwrap().total_tokens, completion.usage.unwrap().total_tokens);
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn tool_is_called_with_typed_arguments() {
+    let schema =
+        json!({"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]});
+    let request = ask("Weather in Oslo?").max_output_tokens(100).tools([Tool::with_schema(
+        "weather",
+        "Weather in a city",
+        schema,
+    )]);
+    let response = client().responses().create(&request).await.unwrap();
+    let call = response.tool_calls().next().expect("a call of the tool");
+    assert!(call.arguments::<Value>().unwrap()["city"].is_string(), "{call:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn dropping_a_stream_frees_the_model() {
+    let request = ask("Tell a long story.").max_output_tokens(1900).extra("ignore_eos", true);
+    let mut events = client().responses().stream(&request).await.unwrap();
+    while events.try_next().await.unwrap().is_some_and(|event| event.text_delta().is_empty()) {}
+    drop(events);
+    super::expect_idle_model().await;
 }
 
 #[tokio::test]

@@ -267,6 +267,17 @@ wire_struct! {
     /// A chat completion request. Plain data: the same value serves [`Chat::create`], [`Chat::stream`], a line of a
     /// batch, a test and the next provider. Unset fields are not sent.
     ///
+    /// ```
+    /// use openai_compatible::chat::{ChatRequest, Message};
+    ///
+    /// let request = ChatRequest::new("llama3.2", [Message::system("Be brief."), Message::user("Name three rivers.")])
+    ///     .temperature(0.2)
+    ///     .max_tokens(80)
+    ///     .extra("top_k", 40); // a parameter of this server
+    /// assert_eq!(serde_json::to_value(&request)?["top_k"], 40);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
     /// See [OpenAI: Chat](https://platform.openai.com/docs/api-reference/chat/create).
     #[doc(alias = "CreateChatCompletionRequest")]
     #[doc(alias = "ChatCompletionRequest")]
