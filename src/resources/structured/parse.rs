@@ -108,12 +108,7 @@ impl<A: ToolApi, T: DeserializeOwned + Send + 'static> Parse<A, T> {
         loop {
             attempts += 1;
             let reply = api.call(&request, false).options(options.clone()).await?;
-            if let Some(used) = A::usage(&reply) {
-                match &mut usage {
-                    Some(sum) => *sum += used,
-                    None => usage = Some(used.clone()),
-                }
-            }
+            A::add_usage(&mut usage, &reply);
             match A::parse::<T>(&reply) {
                 Ok(value) => return Ok(Parsed { value, reply, usage, attempts }),
                 Err(error) if attempts < self.attempts && A::is_answer(&reply) => {

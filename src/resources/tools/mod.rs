@@ -64,6 +64,15 @@ pub trait ToolApi: Clone + Send + Sync + 'static {
     fn finish(accumulator: Self::Accumulator) -> Option<Self::Reply>;
     #[doc(hidden)]
     fn usage(reply: &Self::Reply) -> Option<&Self::Usage>;
+    /// Adds the usage of a response to that of those before it.
+    #[doc(hidden)]
+    fn add_usage(sum: &mut Option<Self::Usage>, reply: &Self::Reply) {
+        match (sum, Self::usage(reply)) {
+            (Some(sum), Some(usage)) => *sum += usage,
+            (sum @ None, usage) => *sum = usage.cloned(),
+            (Some(_), None) => {}
+        }
+    }
     /// Why the response was truncated.
     #[doc(hidden)]
     fn truncation(reply: &Self::Reply) -> Option<String>;
@@ -413,12 +422,7 @@ impl<A: ToolApi> ToolEvents<A> {
 
     /// Keeps a response, and starts its calls. Those of a truncated response may be incomplete even where they parse.
     fn take(&mut self, mut reply: A::Reply) -> Result<A::Event> {
-        if let Some(usage) = A::usage(&reply) {
-            match &mut self.usage {
-                Some(sum) => *sum += usage,
-                None => self.usage = Some(usage.clone()),
-            }
-        }
+        A::add_usage(&mut self.usage, &reply);
         let calls = A::take_calls(&self.run.request, &mut reply);
         if let Some(reason) = A::truncation(&reply).filter(|_| !calls.is_empty()) {
             self.last = Some(reply);
