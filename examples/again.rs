@@ -1,4 +1,4 @@
-//! An answer of a Rust type, asked for again with the reason where it does not match.
+//! Output as a Rust type, requested again with the reason if it does not match.
 //!
 //! `scripts/with-local-model cargo run --example again`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
 //! needs one, `OPENAI_API_KEY`.
@@ -45,7 +45,7 @@ async fn main() -> frame::Result {
             println!("{}", trip.usage.as_ref().map(ToString::to_string).unwrap_or_default());
         }
         // The last answer is part of the error.
-        Err(error) => println!("{error}\n{}", error.completion().map(|reply| reply.text()).unwrap_or_default()),
+        Err(error) => println!("{error}\n{}", error.completion().map(|response| response.text()).unwrap_or_default()),
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A conversation that is kept within the model's context, however long it gets.
+//! A conversation that stays within the model's context window, however long it gets.
 //!
 //! `scripts/with-local-model cargo run --features tokens --example budget`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and,
 //! where the server needs one, `OPENAI_API_KEY`.
@@ -24,10 +24,10 @@ async fn main() -> frame::Result {
         let tokens = trim_to_budget(&mut request.messages, BUDGET, |messages| count(messages, &model));
         let removed = before - request.messages.len();
 
-        let reply = client.chat().create(&request).await?;
-        let real = reply.usage.as_ref().map_or("?".to_owned(), |usage| usage.prompt_tokens.to_string());
+        let response = client.chat().create(&request).await?;
+        let real = response.usage.as_ref().map_or("?".to_owned(), |usage| usage.prompt_tokens.to_string());
         println!("{river}: {tokens} tokens counted, {real} by the server; {removed} messages removed");
-        request.messages.push(reply.into_message());
+        request.messages.push(response.into_message());
     }
     Ok(())
 }

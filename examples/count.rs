@@ -1,4 +1,4 @@
-//! Tokens counted by the server, exact for its model, and a conversation that is kept within its context.
+//! Tokens counted by the server, exactly for its model, and a conversation that stays within the context window.
 //!
 //! `scripts/with-local-model cargo run --example count`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
 //! needs one, `OPENAI_API_KEY`.

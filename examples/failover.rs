@@ -1,4 +1,4 @@
-//! Asks several servers in order and says who answered: `cargo run --example failover [QUESTION]`.
+//! Tries several servers in order and reports which one responded: `cargo run --example failover [QUESTION]`.
 //!
 //! The first one is a port on which nobody listens, the second one your own: `OPENAI_BASE_URL`, `OPENAI_MODEL` and,
 //! where it needs one, `OPENAI_API_KEY`.
@@ -19,13 +19,13 @@ async fn main() -> frame::Result {
     let question = frame::words("Name three rivers.");
     let request = ChatRequest::new(model, [Message::user(question)]).max_tokens(60);
 
-    // The first target fails and rests; the second question goes to the second target at once.
+    // The first target fails and cools down, so that the second request goes to the second target at once.
     for _ in 0..2 {
-        let answer = targets.chat(&request).await?;
-        for (target, error) in answer.failures() {
-            println!("{target} did not answer: {error}");
+        let response = targets.chat(&request).await?;
+        for (target, error) in response.failures() {
+            println!("{target} failed: {error}");
         }
-        println!("{} answers: {}\n", answer.target(), answer.text().trim());
+        println!("{}: {}\n", response.target(), response.text().trim());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The items of an array, each as soon as the model has written it.
+//! The items of an array, each as soon as it is complete.
 //!
 //! `scripts/with-local-model cargo run --example items`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
 //! needs one, `OPENAI_API_KEY`.

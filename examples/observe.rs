@@ -1,4 +1,4 @@
-//! Prints what `tracing` records of a call: one line an attempt, and the span at its end:
+//! Prints what `tracing` records of a call: one line per attempt, and the span at its end:
 //! `cargo run --features tracing --example observe [QUESTION]`.
 //!
 //! Any server works: set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where it needs one, `OPENAI_API_KEY`. The response goes to

@@ -19,8 +19,8 @@ async fn main() -> frame::Result {
         // The first time, there is no such file. In a test, it is a file of the repository.
         let recorder = Recorder::new(&file)?;
         let client = ClientBuilder::from_env().http_service(recorder.clone()).build()?;
-        let reply = client.chat().stream(&request).await?.collect().await?;
-        println!("{}: {}", if recorder.is_replaying() { "replayed" } else { "recorded" }, reply.text().trim());
+        let response = client.chat().stream(&request).await?.collect().await?;
+        println!("{}: {}", if recorder.is_replaying() { "replayed" } else { "recorded" }, response.text().trim());
     }
     println!(
         "\n{}",

@@ -1,4 +1,4 @@
-//! Documents sorted by their relevance: `cargo run --example rerank -- "Which animal is fast?"`.
+//! Documents sorted by relevance: `cargo run --example rerank -- "Which animal is fast?"`.
 //!
 //! Not part of OpenAI's API: set `OPENAI_BASE_URL` and `OPENAI_MODEL` for vLLM, llama.cpp, Jina, Cohere, Voyage, …
 

@@ -1,4 +1,4 @@
-//! A server behind a Unix socket: `cargo run --example socket -- unix:///run/llama.sock:/v1`.
+//! A server on a Unix socket: `cargo run --example socket -- unix:///run/llama.sock:/v1`.
 //!
 //! vLLM listens on one with `--uds`, llama.cpp with `--host /run/llama.sock`. Every other example takes the same address
 //! in `OPENAI_BASE_URL`.

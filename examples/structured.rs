@@ -1,4 +1,4 @@
-//! An answer as a Rust type.
+//! Output as a Rust type.
 //!
 //! `scripts/with-local-model cargo run --features schemars --example structured`, or set `OPENAI_BASE_URL`,
 //! `OPENAI_MODEL` and, where the server needs one, `OPENAI_API_KEY`.
@@ -54,8 +54,8 @@ async fn main() -> frame::Result {
             }
         }
         Err(error) => {
-            // The reply is not lost: here is what the model said instead.
-            eprintln!("{error}\n{}", error.completion().map(|reply| reply.text()).unwrap_or_default());
+            // The error contains the completion.
+            eprintln!("{error}\n{}", error.completion().map(|response| response.text()).unwrap_or_default());
         }
     }
     Ok(())

@@ -21,8 +21,8 @@ async fn main() -> frame::Result {
         let client = shared.with(|settings| settings.header("x-tenant", tenant).timeout(Duration::from_secs(60)))?;
         // The same options serve a call, a tool run, a batch and the other helpers.
         let options = CallOptions::new().header("x-request", "1").max_retries(4);
-        let reply = client.chat().create(&request).options(options).with_response().await?;
-        println!("{tenant}: {} ({:.1?})", reply.text().trim(), reply.elapsed());
+        let response = client.chat().create(&request).options(options).with_response().await?;
+        println!("{tenant}: {} ({:.1?})", response.text().trim(), response.elapsed());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Reasoning that a model writes between tags, dim, and its answer; the time to the first token and the speed.
+//! Reasoning that a model writes between tags, dim; the time to the first token and the speed.
 //!
 //! `scripts/with-local-model cargo run --example thinking -- "Is 91 a prime?"`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL`
 //! and, where the server needs one, `OPENAI_API_KEY`. Servers that separate reasoning themselves look the same.
@@ -19,17 +19,17 @@ async fn main() -> frame::Result {
     let request = ChatRequest::new(model, [Message::user(question)]).max_tokens(200).include_usage(true);
 
     let mut chunks = client.chat().stream(&request).await?.split_thinking(ThinkingTags::default());
-    let mut reply = Accumulator::new();
+    let mut response = Accumulator::new();
     while let Some(chunk) = chunks.try_next().await? {
         if let Some(reasoning) = chunk.reasoning() {
             print!("{}", style(reasoning).dim());
         }
         print!("{}", chunk.text());
         let _ = std::io::stdout().flush();
-        reply.push(chunk);
+        response.push(chunk);
     }
     let timing = chunks.timing();
-    let tokens = reply.finish().and_then(|reply| reply.usage).map_or(0, |usage| usage.completion_tokens);
+    let tokens = response.finish().and_then(|response| response.usage).map_or(0, |usage| usage.completion_tokens);
     println!("\n");
     if let (Some(first), Some(speed)) = (timing.time_to_first_output, timing.tokens_per_second(tokens)) {
         println!("first token after {first:.2?}, then {speed:.0} tokens/s");

@@ -1,4 +1,4 @@
-//! A model that calls Rust functions, shown while it runs.
+//! A model that calls Rust functions, with its progress.
 //!
 //! `scripts/with-local-model cargo run --features schemars --example tools`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL`
 //! and, where the server needs one, `OPENAI_API_KEY`.

@@ -1,9 +1,8 @@
-//! A tower stack around the connection: here two requests at a time, and a line for each attempt.
+//! A tower stack around the connection: here two requests at a time, and a line per attempt.
 //!
 //! `scripts/with-local-model cargo run --example tower`, or set `OPENAI_BASE_URL`, `OPENAI_MODEL` and, where the server
 //! needs one, `OPENAI_API_KEY`.
 
-use std::future::IntoFuture;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
@@ -44,8 +43,8 @@ async fn main() -> frame::Result {
         let request = ChatRequest::new(&model, [Message::user(format!("Where is the {river}?"))]).max_tokens(24);
         client.chat().create(request)
     };
-    for reply in try_join_all(["Nile", "Rhine", "Loire", "Tiber"].map(|river| ask(river).into_future())).await? {
-        println!("{}", reply.text().trim());
+    for response in try_join_all(["Nile", "Rhine", "Loire", "Tiber"].map(ask)).await? {
+        println!("{}", response.text().trim());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The voices that a server has: `cargo run --example voices`.
+//! The voices of a server: `cargo run --example voices`.
 //!
 //! Set `OPENAI_BASE_URL` for a server that lists them: Kokoro, Speaches, LocalAI, vLLM. `speech` speaks with one.
 

@@ -1,4 +1,4 @@
-//! Receives webhooks, and checks that the server has signed them: `cargo run --features webhooks --example webhook`.
+//! Receives webhooks and verifies their signatures: `cargo run --features webhooks --example webhook`.
 //!
 //! Set `OPENAI_WEBHOOK_SECRET`. Listens on port 8000, or that in `PORT`, with as little HTTP as it takes; a program of
 //! yours has a web framework, whose headers and body go into `unwrap` in the same way.

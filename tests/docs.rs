@@ -84,6 +84,19 @@ fn named_examples_and_programs_exist() {
     assert!(checked > 20, "{checked}");
 }
 
+#[test]
+fn every_example_is_listed() {
+    let index = read("examples/README.md");
+    for entry in fs::read_dir(Path::new(ROOT).join("examples")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let link = if name == "frame" { "frame/mod.rs" } else { &name };
+        assert!(
+            name == "README.md" || index.contains(&format!("]({link})")),
+            "examples/README.md does not list {name}"
+        );
+    }
+}
+
 /// rustdoc drops the aliases of a type that it inlines from a private module: they have to stand at the `pub use`.
 #[test]
 fn aliases_of_types_are_where_rustdoc_finds_them() {
