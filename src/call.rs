@@ -40,12 +40,12 @@ pub use self::response::Response;
 /// # async fn run(client: openai_compatible::Client, request: openai_compatible::chat::ChatRequest) -> openai_compatible::Result<()> {
 /// use std::time::Duration;
 ///
-/// let reply = client.chat().create(&request)
+/// let response = client.chat().create(&request)
 ///     .timeout(Duration::from_secs(20))
 ///     .max_retries(5)
 ///     .header("x-tenant", "7")
 ///     .await?;
-/// # let _ = reply; Ok(())
+/// # let _ = response; Ok(())
 /// # }
 /// ```
 ///

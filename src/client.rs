@@ -134,8 +134,8 @@ impl Client {
     /// use openai_compatible::{FileSource, Form};
     ///
     /// let form = Form::new().text("language", "en").file("file", FileSource::path("talk.mp3"));
-    /// let reply: serde_json::Value = client.post_multipart("audio/language-detection", form).await?;
-    /// println!("{reply}");
+    /// let response: serde_json::Value = client.post_multipart("audio/language-detection", form).await?;
+    /// println!("{response}");
     /// # Ok(())
     /// # }
     /// ```

@@ -48,7 +48,7 @@ const CONTEXT_LENGTH_PHRASES: [&str; 11] = [
 /// use openai_compatible::ErrorKind;
 ///
 /// match client.chat().create(&request).await {
-///     Ok(reply) => println!("{}", reply.text()),
+///     Ok(response) => println!("{}", response.text()),
 ///     Err(error) if error.is_context_length_exceeded() => eprintln!("shorten the conversation"),
 ///     Err(error) if error.is_rate_limited() => eprintln!("try again in {:?}", error.retry_after()),
 ///     Err(error) if error.kind() == ErrorKind::Connect => eprintln!("is the server running? {error}"),
@@ -103,7 +103,7 @@ pub enum ErrorKind {
     /// A stream was truncated, reported an error, or contained an unreadable event, after it started. Items received before
     /// were delivered.
     Stream,
-    /// A tool run ended without a final answer: the model still called tools in the last round, or a tool failed and
+    /// A tool run ended without a final completion: the model still called tools in the last round, or a tool failed and
     /// [`fail_on_error`](crate::chat::ToolRunner::fail_on_error) is set. See [`Error::completion`] for the last
     /// completion.
     Tool,

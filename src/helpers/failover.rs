@@ -65,8 +65,8 @@ impl FailoverTarget {
 ///     FailoverTarget::new(Client::for_provider(Provider::Groq)?, "llama-3.3-70b-versatile"),
 ///     FailoverTarget::new(Client::for_provider(Provider::Ollama)?, "llama3.2"),
 /// ]);
-/// let answer = targets.chat(&request).await?;
-/// println!("{} said: {}", answer.target(), answer.text());
+/// let response = targets.chat(&request).await?;
+/// println!("{}: {}", response.target(), response.text());
 /// # Ok(())
 /// # }
 /// ```
@@ -223,7 +223,7 @@ impl Failover {
         }))
     }
 
-    /// The last target is asked with the retries of its client or of the options, the others once.
+    /// The last target is tried with the retries of its client or of the options, the others once.
     fn prepare<T>(&self, call: Call<T>, is_last: bool) -> Call<T> {
         let call = call.options(self.options.clone());
         if is_last { call } else { call.max_retries(0) }

@@ -40,7 +40,7 @@ pub enum HealthState {
     Loading,
     /// The server reports a failure (5xx).
     Unhealthy,
-    /// The server answers, but has no health endpoint or refuses the key.
+    /// The server is reachable, but has no health endpoint or rejects the key.
     Unknown,
     /// The server cannot be reached.
     Unreachable,

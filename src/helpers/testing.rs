@@ -248,7 +248,7 @@ impl MockResponse {
         self
     }
 
-    /// Interrupts the connection instead of sending the last piece of the body: a stream loses its last event.
+    /// Interrupts the connection instead of sending the last chunk of the body: a stream loses its last event.
     pub fn interrupted(mut self) -> Self {
         self.is_interrupted = true;
         self.pieces.pop();

@@ -35,7 +35,7 @@ pub use counter::TokenCounter;
 /// Removes messages from a conversation until it fits the budget, oldest first. Returns the number of tokens left.
 ///
 /// - Instructions (system and developer messages) stay, wherever they are.
-/// - Questions are removed together with their answers.
+/// - A user message is removed together with its responses.
 /// - Tool calls are removed together with their results, because servers refuse one without the other.
 /// - The last user message stays, and so does what follows it, except for its oldest rounds of tool calls. If the rest exceeds the
 ///   budget, so does the returned number: shorten the texts then.

@@ -103,7 +103,7 @@ impl Download {
     /// Saves the file, and returns its length in bytes.
     ///
     /// Writes to a temporary file in the same directory and renames it once the download is complete. An interrupted or
-    /// dropped download leaves nothing behind and an older file unchanged. Pipes and devices are written directly.
+    /// dropped download leaves no temporary file and an existing file unchanged. Pipes and devices are written directly.
     ///
     /// # Errors
     ///

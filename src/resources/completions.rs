@@ -56,8 +56,8 @@ impl Completions {
     /// use openai_compatible::completions::CompletionRequest;
     ///
     /// let request = CompletionRequest::new("codestral", "fn add(a: i32, b: i32) -> i32 {").suffix("}");
-    /// let reply = client.completions().create(&request).await?;
-    /// println!("{}", reply.text());
+    /// let response = client.completions().create(&request).await?;
+    /// println!("{}", response.text());
     /// # Ok(())
     /// # }
     /// ```
@@ -73,9 +73,9 @@ impl Completions {
     /// use openai_compatible::completions::CompletionRequest;
     ///
     /// let request = CompletionRequest::new("llama3.2", "Once upon a time");
-    /// let mut pieces = client.completions().stream(&request).await?;
-    /// while let Some(piece) = pieces.try_next().await? {
-    ///     print!("{}", piece.text());
+    /// let mut chunks = client.completions().stream(&request).await?;
+    /// while let Some(chunk) = chunks.try_next().await? {
+    ///     print!("{}", chunk.text());
     /// }
     /// # Ok(())
     /// # }

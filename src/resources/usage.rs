@@ -64,7 +64,7 @@ impl ResponseUsage {
     }
 }
 
-/// DeepSeek and Anthropic count the tokens of their caches beside the others.
+/// DeepSeek and Anthropic count the tokens of their caches separately.
 pub(crate) fn cached_tokens(extra: &Extra) -> Option<u64> {
     ["prompt_cache_hit_tokens", "cache_read_input_tokens"].iter().find_map(|name| extra.get(name)?.as_u64())
 }

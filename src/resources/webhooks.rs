@@ -85,7 +85,7 @@ impl Webhooks {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Signature`] if the webhook was not signed with a secret, or too long ago: answer with status 400.
+    /// [`ErrorKind::Signature`] if the webhook was not signed with a secret, or too long ago: respond with status 400.
     /// [`ErrorKind::Decode`] if it is not an event.
     pub fn unwrap(&self, headers: &HeaderMap, body: &[u8]) -> Result<WebhookEvent> {
         self.verify(headers, body)?;

@@ -12,15 +12,15 @@ use tokio::time::{Instant, timeout_at};
 use super::rate_limits::RateLimits;
 use super::retry::{MAX_RETRY_AFTER, deadline};
 
-/// Starts calls no faster than the server allows, instead of collecting refusals and retrying them.
+/// Starts calls no faster than the server allows, instead of retrying rejected ones.
 ///
 /// It learns the limits on requests and tokens from the headers of responses, and where there are none, from 429 responses:
 /// calls start a few at a time, more with each success, and slow down to the rate at which the server accepted them. While
-/// a server asks for a delay, no call starts.
+/// a server requests a delay, no call starts.
 ///
 /// The limiter is shared by all clones of a client, and by all clients that are given a clone of it. Calls start in the order in
-/// which they asked; one that is dropped gives its place to the next. The wait counts towards
-/// [`total_timeout`](crate::ClientBuilder::total_timeout), and not towards the timeout of an attempt.
+/// which they were made; one that is dropped gives its place to the next. The delay counts towards
+/// [`total_timeout`](crate::ClientBuilder::total_timeout), but not towards the timeout of an attempt.
 ///
 /// The tokens of a request are estimated from the length of its body, four bytes to a token, and corrected by the next
 /// response that reports how many are left.

@@ -25,9 +25,9 @@ use crate::transport::http::{DefaultHttp, HttpError, HttpErrorKind, HttpService,
 ///
 /// - A request is answered by the first recorded one that is equal and not used yet. If there is none, the error says what
 ///   differs.
-/// - Streams are replayed in their pieces; with [`with_timing`](Recorder::with_timing), with their delays.
+/// - Streams are replayed chunk by chunk; with [`with_timing`](Recorder::with_timing), with their delays.
 /// - No key is recorded: of the headers only those that say what a response is, and keys, organization and project ids are
-///   replaced wherever they occur. Prompts and answers are recorded as they are.
+///   replaced wherever they occur. Prompts and completions are recorded as they are.
 ///
 /// ```no_run
 /// # async fn run(request: openai_compatible::chat::ChatRequest) -> openai_compatible::Result<()> {

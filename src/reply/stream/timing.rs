@@ -20,8 +20,8 @@ impl StreamTiming {
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client, request: openai_compatible::chat::ChatRequest) -> openai_compatible::Result<()> {
     /// let request = request.include_usage(true);
-    /// let (reply, timing) = client.chat().stream(&request).await?.collect_with_timing().await?;
-    /// if let (Some(first), Some(usage)) = (timing.time_to_first_output, &reply.usage) {
+    /// let (response, timing) = client.chat().stream(&request).await?.collect_with_timing().await?;
+    /// if let (Some(first), Some(usage)) = (timing.time_to_first_output, &response.usage) {
     ///     let speed = timing.tokens_per_second(usage.completion_tokens).unwrap_or_default();
     ///     println!("first token after {first:.2?}, then {speed:.0} tokens/s");
     /// }

@@ -30,8 +30,8 @@ use self::tool_calls::{ArgumentScan, add_function, add_tool_call};
 ///     print!("{}", chunk.text());
 ///     accumulator.push(chunk);
 /// }
-/// let reply = accumulator.finish();
-/// # let _ = reply; Ok(())
+/// let response = accumulator.finish();
+/// # let _ = response; Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]

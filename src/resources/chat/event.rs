@@ -126,7 +126,7 @@ impl EventStream<super::ChatChunk> {
     ///     match event {
     ///         ChatEvent::ContentDelta { delta, .. } => print!("{delta}"),
     ///         ChatEvent::ToolCallDone { tool_call, .. } => println!("calls {}", tool_call.name()),
-    ///         ChatEvent::Completed(reply) => println!("\n{:?}", reply.usage),
+    ///         ChatEvent::Completed(response) => println!("\n{:?}", response.usage),
     ///         _ => {}
     ///     }
     /// }

@@ -128,8 +128,8 @@ impl Chat {
     /// use openai_compatible::chat::{ChatRequest, Message};
     ///
     /// let request = ChatRequest::new("llama3.2", [Message::user("Name three rivers.")]);
-    /// let reply = client.chat().create(&request).await?;
-    /// println!("{}", reply.text());
+    /// let response = client.chat().create(&request).await?;
+    /// println!("{}", response.text());
     /// # Ok(())
     /// # }
     /// ```

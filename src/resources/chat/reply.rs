@@ -388,7 +388,7 @@ impl fmt::Display for Usage {
 
 impl Error {
     /// Returns what was read of the completion before the error, or what is its cause: the part of a stream that was
-    /// collected, output that does not match a type ([`ChatCompletion::parse`]), a tool run without a final answer.
+    /// collected, output that does not match a type ([`ChatCompletion::parse`]), a tool run without a final completion.
     pub fn completion(&self) -> Option<&ChatCompletion> {
         self.last()
     }

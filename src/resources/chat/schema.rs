@@ -51,14 +51,14 @@ impl ChatCompletion {
     /// does not match `T`. [`Error::completion`] returns the completion.
     ///
     /// ```no_run
-    /// # fn run(reply: openai_compatible::chat::ChatCompletion) {
+    /// # fn run(response: openai_compatible::chat::ChatCompletion) {
     /// #[derive(serde::Deserialize)]
     /// struct Recipe { title: String, minutes: u32 }
     ///
-    /// match reply.parse::<Recipe>() {
+    /// match response.parse::<Recipe>() {
     ///     Ok(recipe) => println!("{}, {} minutes", recipe.title, recipe.minutes),
     ///     Err(error) => {
-    ///         let refusal = error.completion().and_then(|reply| reply.message()?.refusal.as_deref());
+    ///         let refusal = error.completion().and_then(|response| response.message()?.refusal.as_deref());
     ///         eprintln!("{error}: {}", refusal.unwrap_or("no refusal"));
     ///     }
     /// }

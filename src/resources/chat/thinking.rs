@@ -8,10 +8,10 @@ use super::message::Content;
 use super::reply::ChatCompletion;
 use crate::wire::Wire;
 
-/// The tags around reasoning that a model writes into its answer, such as `<think>…</think>`, where the server does not
+/// The tags around reasoning that a model writes into its text, such as `<think>…</think>`, where the server does not
 /// separate it.
 ///
-/// Only tags at the start of an answer count, and directly after reasoning, so that an answer about tags stays what it is. White
+/// Only tags at the start of the text count, and directly after reasoning, so that a text about tags is unchanged. White
 /// space after a tag is left out. Reasoning that is not closed goes on to the end.
 ///
 /// ```no_run
@@ -45,7 +45,7 @@ impl ThinkingTags {
         ThinkingTags { pairs: vec![(open.into(), close.into())], starts_open: false }
     }
 
-    /// Treats the start of the answer as reasoning: for models whose prompt ends with the opening tag, so that only the closing
+    /// Treats the start of the text as reasoning: for models whose prompt ends with the opening tag, so that only the closing
     /// one arrives. Whole completions are recognized without this.
     pub fn starts_open(mut self, starts_open: bool) -> Self {
         self.starts_open = starts_open;

@@ -110,9 +110,9 @@ impl ToolSet {
     ///
     /// ```no_run
     /// # use openai_compatible::chat::{ChatCompletion, ChatRequest, ToolSet};
-    /// # async fn run(tools: ToolSet, mut request: ChatRequest, reply: ChatCompletion) {
-    /// let calls = reply.tool_calls().to_vec();
-    /// request.messages.push(reply.into_message());
+    /// # async fn run(tools: ToolSet, mut request: ChatRequest, response: ChatCompletion) {
+    /// let calls = response.tool_calls().to_vec();
+    /// request.messages.push(response.into_message());
     /// for call in &calls {
     ///     request.messages.push(tools.call(call).await.into_message());
     /// }

@@ -399,7 +399,7 @@ impl From<String> for Item {
 }
 
 impl McpApprovalRequestItem {
-    /// Creates the answer: whether the call may run.
+    /// Creates the response item: whether the call may run.
     pub fn answer(&self, approve: bool) -> Item {
         Item::McpApprovalResponse(McpApprovalResponseItem {
             approval_request_id: self.id.clone().unwrap_or_default(),

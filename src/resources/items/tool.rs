@@ -69,9 +69,9 @@ wire_struct! {
         pub server_label: String = always,
         /// URL of the server.
         pub server_url: Option<String>,
-        /// Id of a connector of the provider, in place of a URL.
+        /// Id of a connector of the provider, instead of a URL.
         pub connector_id: Option<String>,
-        /// Id of a tunnel, in place of a URL.
+        /// Id of a tunnel, instead of a URL.
         pub tunnel_id: Option<String>,
         /// Access token for the server.
         pub authorization: Option<SecretString>,

@@ -20,7 +20,7 @@ macro_rules! shapes {
     )*) => {
         /// An event of a streamed response.
         ///
-        /// Events are told apart by their shape: each variant stands for all events that have the same fields, and `type_`
+        /// Events are identified by their structure: each variant stands for all events that have the same fields, and `type_`
         /// in it is the name of the event, such as `response.output_text.delta`. A new name does not need a new version of
         /// this crate.
         ///

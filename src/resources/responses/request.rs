@@ -25,7 +25,7 @@ wire_struct! {
         pub model: String,
         /// Input of the model: text, or items, oldest first.
         pub input: ResponseInput,
-        /// Instructions, in place of a system message. Not carried over by `previous_response_id`.
+        /// Instructions, instead of a system message. Not carried over by `previous_response_id`.
         pub instructions: Option<String>,
         /// Produces the response in the background: see [`Responses::run`](super::Responses::run).
         pub background: Option<bool>,

@@ -16,8 +16,8 @@ use crate::responses::{ResponseRequest, Responses};
 use crate::transport::options::CallOptions;
 
 impl Chat {
-    /// Creates a completion and parses it; if it does not match the type, it is sent back with the reason, and the model
-    /// answers again. The request specifies the format.
+    /// Creates a completion and parses it; if it does not match the type, it is sent back to the model with the reason, for a new
+    /// attempt. The request specifies the format.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client, request: openai_compatible::chat::ChatRequest) -> openai_compatible::Result<()> {
@@ -39,8 +39,8 @@ impl Chat {
 }
 
 impl Responses {
-    /// Creates a response and parses it; if it does not match the type, the model is told why, and answers again. The request
-    /// specifies the format.
+    /// Creates a response and parses it; if it does not match the type, it is sent back to the model with the reason, for a new
+    /// attempt. The request specifies the format.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client, request: openai_compatible::responses::ResponseRequest) -> openai_compatible::Result<()> {
@@ -57,11 +57,11 @@ impl Responses {
     }
 }
 
-/// A call for an answer of a Rust type, sent when awaited.
+/// A pending call whose output is decoded as a Rust type, sent when awaited.
 ///
-/// An answer that is JSON but for a code fence, words around it or trailing commas is read as it is. One that does not match the
-/// type is part of the next request, together with the reason. A refusal, a truncated answer and a call of a tool are errors
-/// at once: asking again would not help.
+/// A code fence, text around the JSON and trailing commas are accepted. Output that does not match the type is part of the next
+/// request, together with the reason. A refusal, truncated output and a tool call are errors immediately, because another attempt
+/// would not help.
 #[must_use = "a call is sent when it is awaited"]
 pub struct Parse<A: ToolApi, T> {
     api: A,
@@ -71,14 +71,14 @@ pub struct Parse<A: ToolApi, T> {
     _value: PhantomData<fn() -> T>,
 }
 
-/// An answer of a Rust type. Dereferences to the value.
+/// Output decoded as a Rust type. Dereferences to the value.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Parsed<A: ToolApi, T> {
     /// The value.
     pub value: T,
     /// The completion or response that contains it.
-    pub reply: A::Reply,
+    pub response: A::Response,
     /// Token usage of all attempts; `None` if the server reported none.
     pub usage: Option<A::Usage>,
     /// Number of requests to the model.
@@ -107,12 +107,12 @@ impl<A: ToolApi, T: DeserializeOwned + Send + 'static> Parse<A, T> {
         let (mut usage, mut attempts) = (None, 0);
         loop {
             attempts += 1;
-            let reply = api.call(&request, false).options(options.clone()).await?;
-            A::add_usage(&mut usage, &reply);
-            match A::parse::<T>(&reply) {
-                Ok(value) => return Ok(Parsed { value, reply, usage, attempts }),
-                Err(error) if attempts < self.attempts && A::is_answer(&reply) => {
-                    A::add_reply(&mut request, &reply);
+            let response = api.call(&request, false).options(options.clone()).await?;
+            A::add_usage(&mut usage, &response);
+            match A::parse::<T>(&response) {
+                Ok(value) => return Ok(Parsed { value, response, usage, attempts }),
+                Err(error) if attempts < self.attempts && A::is_answer(&response) => {
+                    A::add_reply(&mut request, &response);
                     A::add_question(&mut request, correction(&error));
                 }
                 Err(error) if attempts > 1 => return Err(error.with_context(format!("after {attempts} answers"))),

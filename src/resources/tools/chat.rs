@@ -17,7 +17,7 @@ use crate::transport::RawResponse;
 use crate::transport::decode::ApiResponse;
 
 impl Chat {
-    /// Runs the tool-calling loop until the model answers: `POST /chat/completions`, once per round.
+    /// Runs the tool-calling loop until a completion contains no calls: `POST /chat/completions`, once per round.
     ///
     /// ```no_run
     /// # async fn run(client: openai_compatible::Client, tools: openai_compatible::chat::ToolSet) -> openai_compatible::Result<()> {
@@ -41,7 +41,7 @@ impl Chat {
 pub struct ToolRun {
     /// The final completion, without tool calls.
     pub completion: ChatCompletion,
-    /// The conversation: that of the request, then all calls, results and the answer. Ready for the next request.
+    /// The conversation: that of the request, then all calls, their results and the final completion. Ready for the next request.
     pub messages: Vec<Message>,
     /// Token usage of all rounds; `None` if the server reported none.
     pub usage: Option<Usage>,
@@ -79,7 +79,7 @@ impl ToolEvents<Chat> {
 
 impl ToolApi for Chat {
     type Request = ChatRequest;
-    type Reply = ChatCompletion;
+    type Response = ChatCompletion;
     type Chunk = ChatChunk;
     type Stream = ChatStream;
     type Accumulator = Accumulator;

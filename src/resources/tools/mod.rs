@@ -25,12 +25,12 @@ mod responses;
 pub use self::chat::{ToolEvent as ChatToolEvent, ToolRun as ChatToolRun};
 pub use self::responses::{ToolEvent as ResponseToolEvent, ToolRun as ResponseToolRun};
 
-/// An API whose models answer and call tools: [`Chat`](crate::chat::Chat) and [`Responses`](crate::responses::Responses).
+/// An API whose models call tools: [`Chat`](crate::chat::Chat) and [`Responses`](crate::responses::Responses).
 pub trait ToolApi: Clone + Send + Sync + 'static {
     /// A request.
     type Request: Clone + Send + Sync + 'static;
     /// A response.
-    type Reply: Clone + Send + Sync + 'static;
+    type Response: Clone + Send + Sync + 'static;
     /// An event of a streamed response.
     type Chunk: Send + 'static;
     /// A streamed response.
@@ -55,18 +55,18 @@ pub trait ToolApi: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn unforce_tools(request: &mut Self::Request);
     #[doc(hidden)]
-    fn call(&self, request: &Self::Request, streamed: bool) -> Call<Self::Reply>;
+    fn call(&self, request: &Self::Request, streamed: bool) -> Call<Self::Response>;
     #[doc(hidden)]
     fn open(response: &mut RawResponse) -> Result<Self::Stream>;
     #[doc(hidden)]
     fn push(accumulator: &mut Self::Accumulator, chunk: &Self::Chunk);
     #[doc(hidden)]
-    fn finish(accumulator: Self::Accumulator) -> Option<Self::Reply>;
+    fn finish(accumulator: Self::Accumulator) -> Option<Self::Response>;
     #[doc(hidden)]
-    fn usage(reply: &Self::Reply) -> Option<&Self::Usage>;
+    fn usage(reply: &Self::Response) -> Option<&Self::Usage>;
     /// Adds the usage of a response to that of those before it.
     #[doc(hidden)]
-    fn add_usage(sum: &mut Option<Self::Usage>, reply: &Self::Reply) {
+    fn add_usage(sum: &mut Option<Self::Usage>, reply: &Self::Response) {
         match (sum, Self::usage(reply)) {
             (Some(sum), Some(usage)) => *sum += usage,
             (sum @ None, usage) => *sum = usage.cloned(),
@@ -75,35 +75,35 @@ pub trait ToolApi: Clone + Send + Sync + 'static {
     }
     /// Why the response was truncated.
     #[doc(hidden)]
-    fn truncation(reply: &Self::Reply) -> Option<String>;
+    fn truncation(reply: &Self::Response) -> Option<String>;
     /// The calls of a response, each with an id of its own.
     #[doc(hidden)]
-    fn take_calls(request: &Self::Request, reply: &mut Self::Reply) -> Vec<ToolCall>;
+    fn take_calls(request: &Self::Request, reply: &mut Self::Response) -> Vec<ToolCall>;
     /// Adds a response to the conversation.
     #[doc(hidden)]
-    fn add_reply(request: &mut Self::Request, reply: &Self::Reply);
+    fn add_reply(request: &mut Self::Request, reply: &Self::Response);
     /// Adds the results of its calls.
     #[doc(hidden)]
     fn add_results(request: &mut Self::Request, results: Vec<ToolResult>);
     /// Parses the answer.
     #[doc(hidden)]
-    fn parse<T: DeserializeOwned>(reply: &Self::Reply) -> Result<T>;
+    fn parse<T: DeserializeOwned>(reply: &Self::Response) -> Result<T>;
     /// True for a complete answer in words.
     #[doc(hidden)]
-    fn is_answer(reply: &Self::Reply) -> bool;
+    fn is_answer(reply: &Self::Response) -> bool;
     /// Adds a message of the user.
     #[doc(hidden)]
     fn add_question(request: &mut Self::Request, text: String);
     #[doc(hidden)]
-    fn attach(reply: Self::Reply, error: Error) -> Error;
+    fn attach(reply: Self::Response, error: Error) -> Error;
     #[doc(hidden)]
     fn chunk_event(chunk: Self::Chunk) -> Self::Event;
     #[doc(hidden)]
-    fn reply_event(reply: Self::Reply) -> Self::Event;
+    fn reply_event(reply: Self::Response) -> Self::Event;
     #[doc(hidden)]
     fn result_event(result: ToolResult) -> Self::Event;
     #[doc(hidden)]
-    fn end(request: &Self::Request, reply: Self::Reply, usage: Option<Self::Usage>, rounds: u32) -> Self::Event;
+    fn end(request: &Self::Request, reply: Self::Response, usage: Option<Self::Usage>, rounds: u32) -> Self::Event;
     #[doc(hidden)]
     fn run(event: Self::Event) -> Option<Self::Run>;
 }
@@ -270,13 +270,13 @@ pub struct ToolEvents<A: ToolApi> {
     phase: Phase<A>,
     rounds: u32,
     usage: Option<A::Usage>,
-    last: Option<A::Reply>,
+    last: Option<A::Response>,
 }
 
 enum Phase<A: ToolApi> {
     Start,
     Ask,
-    Create(Call<A::Reply>),
+    Create(Call<A::Response>),
     Open(Call<A::Stream>),
     Read(Box<(A::Stream, A::Accumulator)>),
     Call {
@@ -421,7 +421,7 @@ impl<A: ToolApi> ToolEvents<A> {
     }
 
     /// Keeps a response, and starts its calls. Those of a truncated response may be incomplete even where they parse.
-    fn take(&mut self, mut reply: A::Reply) -> Result<A::Event> {
+    fn take(&mut self, mut reply: A::Response) -> Result<A::Event> {
         A::add_usage(&mut self.usage, &reply);
         let calls = A::take_calls(&self.run.request, &mut reply);
         if let Some(reason) = A::truncation(&reply).filter(|_| !calls.is_empty()) {

@@ -17,7 +17,7 @@ use crate::transport::RawResponse;
 use crate::wire::{Wire, from_value, to_value};
 
 impl Responses {
-    /// Runs the tool-calling loop until the model answers: `POST /responses`, once per round.
+    /// Runs the tool-calling loop until a response contains no calls: `POST /responses`, once per round.
     ///
     /// The same [`ToolSet`] serves chat completions. Each round is the follow-up of the one before: by the id of a stored
     /// response, in its conversation, or with all items. Tools that the server runs are part of the request. A response
@@ -76,7 +76,7 @@ pub enum ToolEvent {
 
 impl ToolApi for Responses {
     type Request = ResponseRequest;
-    type Reply = Response;
+    type Response = Response;
     type Chunk = ResponseEvent;
     type Stream = ResponseStream;
     type Accumulator = ResponseAccumulator;

@@ -150,7 +150,7 @@ wire_struct! {
     }
 }
 
-/// Some servers answer with the text alone.
+/// Some servers return the text alone.
 macro_rules! transcriptions {
     ($($name:ident)*) => { responses! { $($name: text {
         fn from_plain_text(text: &str) -> Option<Self> {
