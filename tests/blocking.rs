@@ -31,10 +31,11 @@ fn sockets_are_kept_from_call_to_call_and_threads_share_them() {
     let good = json!({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]});
     let server = server_runtime.block_on(Server::start([Reply::ok_json(&good)]));
     let client = Client::builder().base_url(server.base_url()).build().unwrap();
-    for _ in 0..3 {
+    for _ in 0..20 {
         client.chat().create(ask()).block().unwrap();
     }
-    assert_eq!(server.connections(), 1);
+    // A call may start before the socket of the last one is back in the pool, but not each.
+    assert!(server.connections() < 10, "{} connections", server.connections());
     let threads: Vec<_> = (0..2)
         .map(|_| {
             let client = client.clone();
