@@ -112,7 +112,7 @@ class Ogx(Server):
 
 
 class LiteLlm(Server):
-    """The proxy in front of the local model, with models that fail."""
+    """The proxy in front of the local model, with models that fail, and with the files and batches of OGX if that runs, too."""
 
     name = "litellm"
     version = "1.80.17"
@@ -130,6 +130,11 @@ class LiteLlm(Server):
         return {
             "UPSTREAM": os.environ["OPENAI_BASE_URL"],
             "UPSTREAM_KEY": os.environ["OPENAI_API_KEY"],
+            "FILES": os.environ.get("OGX_BASE_URL", "http://127.0.0.1:9/v1"),
+            # It asks for batches by these, and not by its settings.
+            "OPENAI_BASE_URL": os.environ.get("OGX_BASE_URL", "http://127.0.0.1:9/v1"),
+            "OPENAI_API_BASE": os.environ.get("OGX_BASE_URL", "http://127.0.0.1:9/v1"),
+            "OPENAI_API_KEY": "none",
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "LITELLM_MODE": "PRODUCTION",
             "DISABLE_ADMIN_UI": "True",
@@ -353,7 +358,10 @@ def main(arguments):
             for server in [known[name] for name in names or known]:
                 folder = os.path.join(data, server.name)
                 os.makedirs(folder)
-                env.update(start(home, server, folder, stack))
+                # Also for the servers after it: LiteLLM passes files and batches on to OGX.
+                started = start(home, server, folder, stack)
+                env.update(started)
+                os.environ.update(started)
         except (Failed, OSError, subprocess.CalledProcessError) as error:
             say(str(error))
             return 125

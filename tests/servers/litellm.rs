@@ -1,9 +1,14 @@
 //! LiteLLM in front of the local model, and with models that fail as providers do.
 
-use openai_compatible::Client;
-use openai_compatible::chat::{ChatRequest, Message, ResponseFormat, Tool, ToolChoice};
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use openai_compatible::batches::BatchInput;
+use openai_compatible::chat::{ChatCompletion, ChatRequest, Message, ResponseFormat, Tool, ToolChoice};
 use openai_compatible::embeddings::EmbeddingRequest;
+use openai_compatible::files::Purpose;
 use openai_compatible::tokens::TokenCounter;
+use openai_compatible::{Client, FileSource};
 use serde_json::{Value, json};
 
 fn client() -> Client {
@@ -103,4 +108,22 @@ async fn models_are_listed_and_tokens_counted() {
     let counter = TokenCounter::new(&client);
     let few = counter.count(ask("local", "Hi")).await.unwrap();
     assert!(counter.count(ask("local", &"word ".repeat(100))).await.unwrap() > few + 90);
+}
+
+/// Through LiteLLM to OGX, which runs the requests: the model of a line is a name of OGX.
+#[tokio::test]
+#[ignore = "needs a server: scripts/with-servers"]
+async fn files_and_batches_pass_through_to_another_server() {
+    let client = client();
+    let file = client.files().upload(FileSource::bytes("rivers.txt", "The Nile."), Purpose::UserData).await.unwrap();
+    assert_eq!(client.files().content(&file.id).await.unwrap().text().await.unwrap(), "The Nile.");
+    assert!(client.files().delete(&file.id).await.unwrap().deleted);
+
+    let mut input = BatchInput::new();
+    input.push("river", &ask(&super::variable("OGX_MODEL"), "Name a river.")).unwrap();
+    let job = client.batches().run(input).poll_interval(Duration::from_millis(200), Duration::from_secs(1));
+    let batch = job.await.unwrap();
+    let rows: Vec<_> = client.batches().results::<ChatCompletion>(&batch).try_collect().await.unwrap();
+    assert_eq!((rows.len(), rows[0].custom_id.as_str()), (1, "river"));
+    assert!(!rows[0].result.as_ref().unwrap().text().is_empty());
 }
