@@ -38,7 +38,7 @@ async function scripted(deltas, { end = true } = {}) {
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync"],
 })
 const errors = []
@@ -47,6 +47,7 @@ const errors = []
 async function test(name, environment, question, check) {
   const server = await start(environment)
   const page = await browser.newPage({ viewport: { width: 760, height: 420 } })
+  page.setDefaultTimeout(180_000) // a small model on a busy machine, which may ramble
   page.on("pageerror", error => errors.push(`${name}: ${error}`))
   try {
     await page.goto(server.url)
