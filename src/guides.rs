@@ -5,7 +5,10 @@
 macro_rules! guides {
     ($($name:ident = $path:literal $(, aliases $($alias:literal),+)?;)+) => {
         macro_rules! links {
-            () => { concat!($( "[", $path, "]: crate::guide::", stringify!($name), "\n", )+ "\n") };
+            () => { concat!(
+                $( "[", $path, "]: crate::guide::", stringify!($name), "\n", )+
+                "[web.png]: https://docs.rs/crate/openai-compatible/latest/source/docs/web.png\n\n",
+            ) };
         }
 
         #[doc = concat!(links!(), include_str!("../docs/README.md"))]
