@@ -91,6 +91,8 @@ pub use helpers::failover::Failover;
 pub use helpers::failover::{FailoverResponse, FailoverTarget};
 pub use helpers::health::{Health, HealthState};
 pub use helpers::{probe, testing, tokens};
+/// The `http` crate, whose types services and responses use.
+pub use http;
 pub use reply::download::Download;
 pub use reply::stream::{EventStream, StreamTiming};
 pub use resources::*;

@@ -166,3 +166,37 @@ fn usage_of_all_vendors_adds_up() {
         assert_eq!((sum.cached_tokens(), sum.reasoning_tokens(), sum.cost()), twice, "{sum:?}");
     }
 }
+
+#[test]
+fn usage_of_different_vendors_adds_up() {
+    let usage = |value: Value| serde_json::from_value::<Usage>(value).unwrap();
+    let openai =
+        json!({"prompt_tokens_details": {"cached_tokens": 100}, "completion_tokens_details": {"reasoning_tokens": 5}});
+    let deepseek = json!({"prompt_cache_hit_tokens": 640, "reasoning_tokens": 7});
+    for (one, two) in [(&openai, &deepseek), (&deepseek, &openai)] {
+        let mut sum = Usage::default();
+        sum += &usage(one.clone());
+        sum += &usage(two.clone());
+        assert_eq!((sum.cached_tokens(), sum.reasoning_tokens()), (Some(740), Some(12)), "{sum:?}");
+    }
+    let mut cost = usage(json!({"prompt_tokens": 1, "cost": 0.5}));
+    cost += &usage(json!({"cost_in_usd_ticks": 2_500_000_000_u64}));
+    assert_eq!(cost.cost(), Some(0.75), "{cost:?}");
+}
+
+#[test]
+fn cost_of_a_sum_is_unknown_if_that_of_a_part_is() {
+    let usage = |value: Value| serde_json::from_value::<Usage>(value).unwrap();
+    let (known, unknown) = (json!({"prompt_tokens": 1, "cost": 0.5}), json!({"prompt_tokens": 1}));
+    for parts in [[&known, &unknown, &known], [&unknown, &known, &known], [&known, &known, &unknown]] {
+        let mut sum = Usage::default();
+        parts.into_iter().for_each(|part| sum += &usage(part.clone()));
+        assert_eq!((sum.prompt_tokens, sum.cost()), (3, None), "{sum:?}");
+    }
+}
+
+#[test]
+fn missing_total_is_shown_as_the_sum() {
+    let usage: Usage = serde_json::from_value(json!({"prompt_tokens": 3, "completion_tokens": 4})).unwrap();
+    assert_eq!(usage.to_string(), "3 prompt + 4 completion = 7 tokens");
+}

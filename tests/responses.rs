@@ -8,7 +8,7 @@ use openai_compatible::chat::{Custom, Function, JsonSchema, Tool};
 use openai_compatible::conversations::ConversationRequest;
 use openai_compatible::responses::{
     Include, Item, ItemListRequest, McpTool, Part, Response, ResponseEvent, ResponseGetRequest, ResponseRequest,
-    ResponseStatus,
+    ResponseStatus, ResponseUsage,
 };
 use openai_compatible::{Client, ErrorKind, HttpError, RequestBody, ResponseBody};
 use serde_json::{Value, json};
@@ -565,4 +565,17 @@ async fn error_of_a_server_without_the_api_names_chat() {
         let text = ask(404, json!({"error": {"message": message}})).await;
         assert!(!text.contains("chat/completions"), "{text}");
     }
+}
+
+#[test]
+fn usage_of_different_vendors_adds_up() {
+    let usage = |value: Value| serde_json::from_value::<ResponseUsage>(value).unwrap();
+    let mut sum = ResponseUsage::default();
+    sum += &usage(
+        json!({"input_tokens_details": {"cached_tokens": 100}, "output_tokens_details": {"reasoning_tokens": 5}, "cost": 0.5}),
+    );
+    sum += &usage(json!({"cache_read_input_tokens": 640, "reasoning_tokens": 7, "cost": 0.25}));
+    assert_eq!((sum.cached_tokens(), sum.reasoning_tokens(), sum.cost()), (Some(740), Some(12), Some(0.75)), "{sum:?}");
+    sum += &usage(json!({"input_tokens": 1}));
+    assert_eq!(sum.cost(), None, "the cost of a part is unknown");
 }

@@ -69,6 +69,9 @@ pub(crate) fn cached_tokens(extra: &Extra) -> Option<u64> {
     ["prompt_cache_hit_tokens", "cache_read_input_tokens"].iter().find_map(|name| extra.get(name)?.as_u64())
 }
 
+/// What vendors call the cost.
+const COSTS: [&str; 3] = ["cost", "estimated_cost", "cost_in_usd_ticks"];
+
 /// The cost as OpenRouter, DeepInfra, Perplexity and xAI report it.
 pub(crate) fn cost(extra: &Extra) -> Option<f64> {
     const TICKS: f64 = 1e10;
@@ -79,29 +82,53 @@ pub(crate) fn cost(extra: &Extra) -> Option<f64> {
         .or_else(|| Some(number("cost_in_usd_ticks")? / TICKS))
 }
 
+/// Adds the usage of another response, whatever fields its vendor reports it in. The cost of the sum is known if that of each part
+/// is.
 impl AddAssign<&ResponseUsage> for ResponseUsage {
     fn add_assign(&mut self, other: &ResponseUsage) {
+        let is_first = *self == ResponseUsage::default_value();
+        let cached = sum(self.cached_tokens(), other.cached_tokens());
+        let reasoning = sum(self.reasoning_tokens(), other.reasoning_tokens());
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.total_tokens = self.total_tokens.saturating_add(other.total_tokens);
         if let Some(other) = &other.input_tokens_details {
-            let sum = self.input_tokens_details.get_or_insert_with(InputTokensDetails::default_value);
-            add(&mut sum.cached_tokens, other.cached_tokens);
-            add(&mut sum.cache_write_tokens, other.cache_write_tokens);
+            let details = self.input_tokens_details.get_or_insert_with(InputTokensDetails::default_value);
+            details.cache_write_tokens = sum(details.cache_write_tokens, other.cache_write_tokens);
         }
-        if let Some(other) = &other.output_tokens_details {
-            let sum = self.output_tokens_details.get_or_insert_with(OutputTokensDetails::default_value);
-            add(&mut sum.reasoning_tokens, other.reasoning_tokens);
+        if cached.is_some() {
+            self.input_tokens_details.get_or_insert_with(InputTokensDetails::default_value).cached_tokens = cached;
         }
-        add_extra(&mut self.extra, &other.extra);
+        if reasoning.is_some() {
+            self.output_tokens_details.get_or_insert_with(OutputTokensDetails::default_value).reasoning_tokens =
+                reasoning;
+        }
+        add_extra(&mut self.extra, &other.extra, is_first);
     }
 }
 
-/// Adds the numbers of vendors, such as costs; of other values, the later one wins.
-pub(crate) fn add_extra(sum: &mut Extra, other: &Extra) {
+/// Adds the numbers of vendors; of other values, the later one wins. `is_first` if there is nothing to add to.
+pub(crate) fn add_extra(sum: &mut Extra, other: &Extra, is_first: bool) {
+    let cost_of_both = match (cost(sum), cost(other)) {
+        (None, cost) if is_first => cost,
+        (Some(one), Some(two)) => Some(one + two),
+        // A part of the cost would look like all of it.
+        _ => None,
+    };
     for (name, value) in other.iter() {
         let added = sum.get(name).and_then(|sum| added(sum, value));
         sum.insert(name, added.unwrap_or_else(|| value.clone()));
+    }
+    // Where both are reported in the same way, their sum is there already.
+    let is_right = match (cost(sum), cost_of_both) {
+        (Some(cost), Some(expected)) => (cost - expected).abs() <= 1e-9 * expected.abs(),
+        (cost, expected) => cost == expected,
+    };
+    if !is_right {
+        COSTS.iter().for_each(|name| drop(sum.remove(name)));
+        if let Some(cost) = cost_of_both {
+            sum.insert("cost", cost);
+        }
     }
 }
 
@@ -145,11 +172,15 @@ pub(crate) fn write_usage(
     if let Some(reasoning) = reasoning.filter(|reasoning| *reasoning > 0) {
         write!(f, " ({reasoning} reasoning)")?;
     }
+    // Some servers leave it out.
+    let total = if total == 0 { input.saturating_add(output) } else { total };
     write!(f, " = {total} tokens")
 }
 
-fn add(sum: &mut Option<u64>, other: Option<u64>) {
-    if let Some(other) = other {
-        *sum = Some(sum.unwrap_or_default().saturating_add(other));
+/// The sum of two counts, each of which may be missing.
+pub(crate) fn sum(one: Option<u64>, two: Option<u64>) -> Option<u64> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(one.saturating_add(two)),
+        (one, two) => one.or(two),
     }
 }

@@ -12,7 +12,7 @@ use super::message::{AssistantMessage, Content, Message, Part};
 use super::tool::ToolCall;
 use crate::error::{ApiError, Error, Result, is_error};
 use crate::reply::stream;
-use crate::resources::usage::{add_extra, cached_tokens, cost, write_usage};
+use crate::resources::usage::{add_extra, cached_tokens, cost, sum, write_usage};
 use crate::transport::decode::BufferedResponse;
 use crate::wire::{Extra, Wire};
 
@@ -345,36 +345,41 @@ impl Usage {
     }
 }
 
-/// Adds the usage of another response, such as the next round of a tool run. Numbers of vendors, such as costs, are
-/// added, too.
+/// Adds the usage of another response, such as the next round of a tool run, whatever fields its vendor reports it in. The cost of
+/// the sum is known if that of each part is.
 impl AddAssign<&Usage> for Usage {
     fn add_assign(&mut self, other: &Usage) {
+        let is_first = *self == Usage::default_value();
+        let cached = sum(self.cached_tokens(), other.cached_tokens());
+        let reasoning = sum(self.reasoning_tokens(), other.reasoning_tokens());
         self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
         self.total_tokens = self.total_tokens.saturating_add(other.total_tokens);
         if let Some(other) = &other.prompt_tokens_details {
-            let sum = self.prompt_tokens_details.get_or_insert_with(PromptTokensDetails::default_value);
-            add(&mut sum.audio_tokens, other.audio_tokens);
-            add(&mut sum.cached_tokens, other.cached_tokens);
-            add(&mut sum.cache_write_tokens, other.cache_write_tokens);
-            add(&mut sum.text_tokens, other.text_tokens);
-            add(&mut sum.image_tokens, other.image_tokens);
+            let details = self.prompt_tokens_details.get_or_insert_with(PromptTokensDetails::default_value);
+            details.audio_tokens = sum(details.audio_tokens, other.audio_tokens);
+            details.cache_write_tokens = sum(details.cache_write_tokens, other.cache_write_tokens);
+            details.text_tokens = sum(details.text_tokens, other.text_tokens);
+            details.image_tokens = sum(details.image_tokens, other.image_tokens);
         }
         if let Some(other) = &other.completion_tokens_details {
-            let sum = self.completion_tokens_details.get_or_insert_with(CompletionTokensDetails::default_value);
-            add(&mut sum.accepted_prediction_tokens, other.accepted_prediction_tokens);
-            add(&mut sum.rejected_prediction_tokens, other.rejected_prediction_tokens);
-            add(&mut sum.audio_tokens, other.audio_tokens);
-            add(&mut sum.reasoning_tokens, other.reasoning_tokens);
-            add(&mut sum.text_tokens, other.text_tokens);
+            let details = self.completion_tokens_details.get_or_insert_with(CompletionTokensDetails::default_value);
+            details.accepted_prediction_tokens =
+                sum(details.accepted_prediction_tokens, other.accepted_prediction_tokens);
+            details.rejected_prediction_tokens =
+                sum(details.rejected_prediction_tokens, other.rejected_prediction_tokens);
+            details.audio_tokens = sum(details.audio_tokens, other.audio_tokens);
+            details.text_tokens = sum(details.text_tokens, other.text_tokens);
         }
-        add_extra(&mut self.extra, &other.extra);
-    }
-}
-
-fn add(sum: &mut Option<u64>, other: Option<u64>) {
-    if let Some(other) = other {
-        *sum = Some(sum.unwrap_or_default().saturating_add(other));
+        if cached.is_some() {
+            self.prompt_tokens_details.get_or_insert_with(PromptTokensDetails::default_value).cached_tokens = cached;
+        }
+        if reasoning.is_some() {
+            self.completion_tokens_details
+                .get_or_insert_with(CompletionTokensDetails::default_value)
+                .reasoning_tokens = reasoning;
+        }
+        add_extra(&mut self.extra, &other.extra, is_first);
     }
 }
 

@@ -22,7 +22,11 @@ async fn main() -> anyhow::Result<()> {
             batch.id
         }
     };
-    let batch = batches.wait(id).on_progress(|batch| eprintln!("{}", batch.status)).await?;
+    let ended = batches.wait(id).on_progress(|batch| eprintln!("{}", batch.status)).await;
+    if ended.as_ref().is_err_and(|error| error.batch().is_some_and(|batch| batch.status.is_terminal())) {
+        fs::remove_file("batch-id")?; // it failed, and would fail again
+    }
+    let batch = ended?;
 
     let mut rows = batches.results::<ChatCompletion>(&batch);
     while let Some(row) = rows.try_next().await? {

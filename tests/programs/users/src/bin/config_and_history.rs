@@ -42,9 +42,10 @@ async fn main() -> Result<()> {
     let mut request = read_config(CONFIG, false)?;
     request.messages.extend(load(&db, "rivers")?);
     let question = Message::user(std::env::args().nth(1).context("usage: config_and_history QUESTION")?);
-    store(&db, "rivers", &question)?;
-    let response = client.chat().create(request.message(question)).await?;
+    let response = client.chat().create(request.message(question.clone())).await?;
     println!("{}", response.text());
+    // Not before the call: if it fails, the conversation would keep a question without an answer.
+    store(&db, "rivers", &question)?;
     store(&db, "rivers", &response.into_message())
 }
 

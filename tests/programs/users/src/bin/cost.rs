@@ -10,16 +10,15 @@ fn dollars(usage: &Usage) -> f64 {
     // Cached tokens are part of the prompt, reasoning tokens of the completion.
     let cached = usage.cached_tokens().unwrap_or(0);
     let fresh = usage.prompt_tokens.saturating_sub(cached);
-    let reported = usage.cost();
     let (input, cache, output) = PRICES;
     let computed = fresh as f64 * input + cached as f64 * cache + usage.completion_tokens as f64 * output;
-    reported.unwrap_or(computed / 1e6)
+    usage.cost().unwrap_or(computed / 1e6) // some servers report it
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let client = Client::from_env()?;
-    let mut total = Usage::default();
+    let (mut total, mut paid) = (Usage::default(), 0.0);
     for river in ["Nile", "Rhine", "Loire"] {
         let question = Message::user(format!("Where is the {river}?"));
         let request = ChatRequest::new("gpt-6-luna", [question]).include_usage(true);
@@ -27,8 +26,9 @@ async fn main() -> anyhow::Result<()> {
         if let Some(usage) = &response.usage {
             println!("{river}: {usage}, ${:.6}", dollars(usage));
             total += usage;
+            paid += dollars(usage);
         }
     }
-    println!("{total}, ${:.6}", dollars(&total));
+    println!("{total}, ${paid:.6}");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use openai_compatible::chat::{ChatRequest, Message};
-use openai_compatible::{Client, HttpService, RequestBody};
+use openai_compatible::{Client, HttpService, RequestBody, http};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -14,7 +14,7 @@ async fn main() -> anyhow::Result<()> {
         .build()?;
     let logged = move |request: http::Request<RequestBody>| {
         let (started, path) = (Instant::now(), request.uri().path().to_owned());
-        let response = HttpService::call(&http, request);
+        let response = http.call(request);
         async move {
             let response = response.await;
             let status = response.as_ref().map(|response| response.status());

@@ -45,8 +45,9 @@ async fn main() -> anyhow::Result<()> {
             ToolEvent::Chunk(chunk) => print!("{}", chunk.text()),
             ToolEvent::Result(result) => {
                 println!("[{}: {}]", result.call.name(), result.text());
-                if let Some(error) = &result.error {
-                    eprintln!("{}: {error} ({:?})", result.call.name(), std::error::Error::source(error));
+                // The model receives the message only; the log gets the causes, too.
+                if let Some(error) = result.error {
+                    eprintln!("{:#}", anyhow::Error::new(error));
                 }
             }
             ToolEvent::Done(run) => println!("\n[{} rounds, {}]", run.rounds, run.usage.unwrap_or_default()),
