@@ -19,7 +19,7 @@ lints: (ci "lints")
 # unit tests, integration tests, and doctests of README, guides and API docs
 test: (ci "tests")
 
-# unit and integration tests with schemars, tokens and tracing, and their line coverage
+# unit and integration tests with all features except those for TLS, and their line coverage
 coverage: (ci "coverage")
 
 # doctests of README, guides and API docs with these features
